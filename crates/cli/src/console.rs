@@ -1,0 +1,89 @@
+//! What a person sees: progress on stderr, results on stdout.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use anyhow::Error;
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::failure;
+
+/// Prints an error: what happened, and what to do.
+pub(crate) fn print_failure(error: &Error) {
+    let (bold, red, reset) = if io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none() {
+        ("\x1b[1m", "\x1b[1;31m", "\x1b[0m")
+    } else {
+        ("", "", "")
+    };
+    // There is nobody to tell when stderr is closed.
+    let mut stderr = io::stderr().lock();
+    let _ = writeln!(stderr, "{red}error:{reset} {}", landfall_core::chain(error.as_ref()));
+    if let Some(remedy) = failure::remedy(error) {
+        let _ = writeln!(stderr, "{bold}try:{reset} {remedy}");
+    }
+}
+
+/// Prints a note to stderr.
+pub(crate) fn print_note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Prints `text` to stdout. A reader that has gone (`| head`) is no error.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Steps and bars on stderr. Where stderr is no terminal, each step is a line and there are no bars.
+#[derive(Debug, Clone)]
+pub(crate) struct Progress {
+    bars: MultiProgress,
+    step: ProgressBar,
+    is_terminal: bool,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        let bars = MultiProgress::new();
+        let step = bars.add(ProgressBar::new_spinner());
+        step.enable_steady_tick(Duration::from_millis(120));
+        Self { bars, step, is_terminal: io::stderr().is_terminal() }
+    }
+
+    /// Says what is being done now.
+    pub(crate) fn step(&self, text: &str) {
+        if self.is_terminal {
+            self.step.set_message(text.to_owned());
+        } else {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Prints a line above the bars.
+    pub(crate) fn line(&self, text: &str) {
+        if self.is_terminal {
+            let _ = self.bars.println(text);
+        } else {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// A bar that counts to `n`.
+    pub(crate) fn bar(&self, name: &'static str, n: u64) -> ProgressBar {
+        let bar = self.bars.add(ProgressBar::new(n));
+        if let Ok(style) = ProgressStyle::with_template("  {prefix:<32} {bar:30} {human_pos:>9} / {human_len}") {
+            bar.set_style(style);
+        }
+        bar.set_prefix(name);
+        bar
+    }
+
+    /// Takes steps and bars away.
+    pub(crate) fn clear(&self) {
+        self.step.finish_and_clear();
+        // Only a terminal that is gone refuses.
+        let _ = self.bars.clear();
+    }
+}

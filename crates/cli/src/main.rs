@@ -1,0 +1,34 @@
+//! `landfall`: runs the pipeline on a laptop and looks at what it does.
+
+mod args;
+mod console;
+mod demo;
+mod failure;
+mod function;
+mod pipeline_file;
+mod proxy;
+mod schema;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::{Args, Command};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = proxy::except_this_machine().map_err(anyhow::Error::from).and_then(|()| run(args));
+    done.unwrap_or_else(|error| {
+        console::print_failure(&error);
+        ExitCode::FAILURE
+    })
+}
+
+#[tokio::main]
+async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    match args.command {
+        Command::Demo(options) => demo::run(options).await,
+        Command::Schema(options) => schema::run(&options),
+        Command::Function { name } => function::run(name).await,
+    }
+}

@@ -1,0 +1,61 @@
+use super::*;
+
+const BUCKET: Variable = Variable { name: "BUCKET", meaning: "the bucket", example: "acme", default: None };
+const SWITCH: Variable = Variable { name: "SWITCH", meaning: "on, or off", example: "off", default: Some("on") };
+const SCALE: Variable = Variable { name: "SCALE", meaning: "a factor", example: "0.1", default: Some("1") };
+
+fn read(variables: &[(&str, &str)]) -> Result<(String, bool, f64), String> {
+    let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let mut variables = Variables::new(&get);
+    let values = (variables.text(BUCKET), variables.switch(SWITCH), variables.factor(SCALE));
+    variables.finish().map(|()| values).map_err(|error| error.to_string())
+}
+
+#[test]
+fn what_is_not_set_has_its_default() {
+    assert_eq!(read(&[("BUCKET", "b")]), Ok(("b".to_owned(), true, 1.0)));
+    assert_eq!(read(&[("BUCKET", "b"), ("SWITCH", ""), ("SCALE", "")]), Ok(("b".to_owned(), true, 1.0)));
+    assert_eq!(read(&[("BUCKET", "b"), ("SWITCH", "off"), ("SCALE", "0.5")]), Ok(("b".to_owned(), false, 0.5)));
+}
+
+#[test]
+fn all_faults_are_named_at_once_with_an_example() {
+    insta::assert_snapshot!(read(&[("BUCKET", ""), ("SWITCH", "ON"), ("SCALE", "NaN")]).unwrap_err(), @r#"
+    failed to read the configuration
+      BUCKET is not set; set it to the bucket, for example BUCKET=acme
+      SWITCH is "ON", neither on nor off; set it to on, or off, for example SWITCH=off
+      SCALE is "NaN", no number above 0 and up to 1; set it to a factor, for example SCALE=0.1
+    "#);
+}
+
+#[test]
+fn a_factor_lies_above_0_and_up_to_1() {
+    for bad in ["0", "-1", "1.1", "inf", "NaN", "x"] {
+        assert!(read(&[("BUCKET", "b"), ("SCALE", bad)]).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn time_outs_nest_at_every_scale() {
+    for factor in [1.0, 0.1, 0.001] {
+        let timeouts = Timeouts::scaled(factor);
+        assert!(timeouts.statement() < timeouts.upsert_function());
+        assert!(timeouts.upsert_function() < timeouts.invoke());
+        assert!(timeouts.invoke() < timeouts.request_starts_before_end());
+        assert!(timeouts.request_starts_before_end() < timeouts.orchestrator_function());
+    }
+}
+
+#[test]
+fn a_pipeline_that_does_not_load_names_its_file() {
+    let missing = pipeline("/nowhere", |_| Err(std::io::ErrorKind::NotFound.into())).unwrap_err();
+    insta::assert_snapshot!(crate::chain(&missing), @"failed to read /nowhere; set PIPELINE_FILE to the path of pipeline.toml; in Lambda it is in the function's zip: entity not found");
+    let faulty = pipeline("p.toml", |_| Ok("name = 7".to_owned())).unwrap_err();
+    insta::assert_snapshot!(crate::chain(&faulty), @r#"
+    failed to use p.toml: failed to read the pipeline: 4 faults
+      line 1: the file `name` is an integer; write name = "sensors"
+      line 1: there are no fields; add a [[fields]] section for each column
+      line 1: there is no [landing] section; add [landing], as in the default pipeline.toml
+      line 1: there is no [snowflake] section; add [snowflake], as in the default pipeline.toml
+    "#);
+}

@@ -1,0 +1,168 @@
+//! The landing zone: which objects a batch becomes and what they are called.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::{self, Read as _, Write as _};
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sha2::{Digest, Sha256};
+
+use crate::pipeline::{Compression, Layout};
+use crate::{ArrivedAt, Pipeline, Position, Row, csv};
+
+/// An object of the landing zone or of the dead letters, ready to be put.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Object {
+    /// Its key: names its bytes, so that an object under the same key is the same object.
+    pub key: String,
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// How many rows or dead letters it holds.
+    pub n_rows: usize,
+}
+
+/// The objects that `rows` become: one a partition, or one a batch.
+///
+/// Deterministic: the same rows in the same order give the same keys and bytes, whoever runs it and when. Rows
+/// keep their order. Records of two shards never share an object, since a key names one shard.
+///
+/// # Errors
+/// What the compressor says; it writes to memory.
+pub fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
+    let mut partitions: BTreeMap<(String, &str), Vec<&Row>> = BTreeMap::new();
+    for row in rows {
+        let name = match pipeline.landing.layout {
+            Layout::PerPartition => partition_name(&pipeline.landing.partition_label, &row.partition_value),
+            Layout::PerBatch => "batch".to_owned(),
+        };
+        partitions.entry((name, &row.position.shard_id)).or_default().push(row);
+    }
+    let extension = match pipeline.landing.compression {
+        Compression::None => ".csv",
+        Compression::Gzip => ".csv.gz",
+        Compression::Zstd => ".csv.zst",
+    };
+    let mut objects = Vec::with_capacity(partitions.len());
+    for ((name, _), rows) in partitions {
+        let mut body = Vec::new();
+        for row in &rows {
+            csv::write_row(&mut body, row);
+        }
+        let first = rows.iter().min_by_key(|row| &row.position);
+        let last = rows.iter().max_by_key(|row| &row.position);
+        let (Some(first), Some(last)) = (first, last) else { continue };
+        let prefix = format!("{}/{name}", pipeline.landing.prefix);
+        let key = key(&prefix, first.arrived_at, &first.position, &last.position, &body, extension);
+        objects.push(Object { key, body: compress(body, pipeline.landing.compression)?, n_rows: rows.len() });
+    }
+    Ok(objects)
+}
+
+/// `<prefix>/yyyy/mm/dd/hh/<shard>-<first>-<last>-<digest><extension>`
+///
+/// The hour is the first row's arrival: no clock, so that a retry makes the same key. The digest is the first
+/// 16 hex digits of the SHA-256 of the uncompressed body.
+pub(crate) fn key(
+    prefix: &str,
+    arrived_at: ArrivedAt,
+    first: &Position,
+    last: &Position,
+    body: &[u8],
+    extension: &str,
+) -> String {
+    let hour = arrived_at.hour_path();
+    let (shard_id, first, last) = (&first.shard_id, &first.sequence_number, &last.sequence_number);
+    format!("{prefix}/{hour}/{shard_id}-{first}-{last}-{}{extension}", digest(body))
+}
+
+/// What is escaped in a partition's name: all but letters, digits, `-` and `_`. The dot is, so that no value
+/// reads as `..`; `~` is, so that it stands only before a hash.
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+/// The longest name of a partition's value, in bytes.
+const MAX_VALUE_BYTES: usize = 100;
+
+/// How the empty value is written.
+const EMPTY_VALUE: &str = "%00";
+
+/// `sensor-6`; what is strange in a value is percent-encoded, and over 100 bytes it is cut and hashed.
+fn partition_name(label: &str, value: &str) -> String {
+    if value.is_empty() {
+        return format!("{label}-{EMPTY_VALUE}");
+    }
+    let encoded = utf8_percent_encode(value, ESCAPED).to_string();
+    // A NUL is hashed too: plainly encoded it would be the empty value.
+    if encoded.len() <= MAX_VALUE_BYTES && encoded != EMPTY_VALUE {
+        return format!("{label}-{encoded}");
+    }
+    format!("{label}-{}~{}", &encoded[..encoded.len().min(80)], digest(value.as_bytes()))
+}
+
+/// First 16 hex digits of the SHA-256.
+fn digest(bytes: &[u8]) -> String {
+    let mut hex = String::with_capacity(16);
+    for byte in Sha256::digest(bytes).iter().take(8) {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
+    hex
+}
+
+/// Why an object of the landing zone cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// It is not compressed as its key says.
+    #[error("failed to decompress {key}")]
+    Decompress {
+        /// The object's key.
+        key: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// It is no CSV of ours.
+    #[error("failed to read {key}")]
+    Csv {
+        /// The object's key.
+        key: String,
+        /// Why.
+        source: csv::CsvError,
+    },
+}
+
+/// The rows of a landed object, each as the text of its columns; `None` is NULL.
+///
+/// # Errors
+/// [`ReadError`] when the object is not one that [`objects`] makes.
+pub fn read(key: &str, body: &[u8]) -> Result<Vec<Vec<Option<String>>>, ReadError> {
+    let decompressed = decompress(key, body).map_err(|source| ReadError::Decompress { key: key.to_owned(), source })?;
+    csv::read(&decompressed).map_err(|source| ReadError::Csv { key: key.to_owned(), source })
+}
+
+fn decompress<'a>(key: &str, body: &'a [u8]) -> io::Result<Cow<'a, [u8]>> {
+    if key.ends_with(".gz") {
+        let mut plain = Vec::new();
+        flate2::read::GzDecoder::new(body).read_to_end(&mut plain)?;
+        return Ok(plain.into());
+    }
+    if key.ends_with(".zst") {
+        return zstd::decode_all(body).map(Cow::Owned);
+    }
+    Ok(body.into())
+}
+
+fn compress(body: Vec<u8>, compression: Compression) -> io::Result<Vec<u8>> {
+    match compression {
+        Compression::None => Ok(body),
+        Compression::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+            encoder.write_all(&body)?;
+            encoder.finish()
+        }
+        Compression::Zstd => zstd::encode_all(body.as_slice(), zstd::DEFAULT_COMPRESSION_LEVEL),
+    }
+}
+
+#[cfg(test)]
+mod tests;

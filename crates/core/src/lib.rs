@@ -1,0 +1,43 @@
+//! What Landfall does to a record, without doing anything else: bytes and values in, values out.
+//!
+//! No async, environment, clock, network or logging. The flow, in order: [`event`] (what Lambda receives) →
+//! [`payload`] (a record's documents) → [`decode`](mod@decode) (typed rows, or poison) → [`landing`] (objects
+//! and their keys), [`upsert`] (requests), [`dead_letter`] (poison with its reason).
+
+pub mod arrival;
+pub mod config;
+pub mod csv;
+pub mod dead_letter;
+pub mod decode;
+pub mod event;
+mod json;
+pub mod landing;
+pub mod payload;
+pub mod pipeline;
+pub mod position;
+pub mod row;
+pub mod upsert;
+mod value;
+
+pub use arrival::ArrivedAt;
+pub use dead_letter::{Poison, Stage};
+pub use decode::{Batch, decode};
+pub use event::Record;
+pub use pipeline::Pipeline;
+pub use position::{Position, SequenceNumber};
+pub use row::{Cell, Row};
+
+/// An error and all that caused it, in one line: what a boundary prints, once.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod testing;

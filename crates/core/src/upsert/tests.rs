@@ -1,0 +1,126 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::testing::{record, records, sensors, sensors_with};
+use crate::{Record, decode};
+
+#[test]
+fn a_request_is_readable_json_with_every_scalar_as_text() {
+    let pipeline = sensors_with(&[("\"ignore\"", "\"keep\"")]);
+    let rows = decode(
+        &pipeline,
+        &records(&[
+            r#"{"sensorId":9007199254740993,"currentTemperature":64,"status":"say \"hi\"","x":{"y":1.10}}"#,
+            r#"{"sensorId":7,"status":""}"#,
+        ]),
+    )
+    .rows;
+
+    let requests = requests(&pipeline, &rows, MAX_REQUEST_BYTES).unwrap().requests;
+
+    assert_eq!(requests.len(), 1);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&requests[0].0).unwrap(), @r#"
+    {
+      "version": 1,
+      "shard_id": "shardId-000000000000",
+      "columns": [
+        "KINESIS_SHARD_ID",
+        "KINESIS_SEQUENCE_NUMBER",
+        "KINESIS_SUBSEQUENCE_NUMBER",
+        "KINESIS_DOCUMENT_NUMBER",
+        "KINESIS_PARTITION_KEY",
+        "KINESIS_ARRIVED_AT",
+        "EXTRA",
+        "SENSORID",
+        "CURRENTTEMPERATURE",
+        "STATUS"
+      ],
+      "arrived_ms": [
+        1795183200123,
+        1795183200123
+      ],
+      "rows": [["shardId-000000000000","100","0","0","key","2026-11-20 14:00:00.123",{"x":{"y":1.10}},"9007199254740993","64","say \"hi\""],["shardId-000000000000","101","0","0","key","2026-11-20 14:00:00.123",null,"7",null,""]]
+    }
+    "#);
+    insta::assert_snapshot!(requests[0].0.rows.get().replace("],[", "],\n["), @r#"
+    [["shardId-000000000000","100","0","0","key","2026-11-20 14:00:00.123",{"x":{"y":1.10}},"9007199254740993","64","say \"hi\""],
+    ["shardId-000000000000","101","0","0","key","2026-11-20 14:00:00.123",null,"7",null,""]]
+    "#);
+}
+
+#[test]
+fn arrivals_bound_the_search_a_second_wider() {
+    let mut records = records(&[r#"{"sensorId":6}"#, r#"{"sensorId":6}"#, r#"{"sensorId":6}"#]);
+    for (record, ms) in records.iter_mut().zip([5000, 9000, 2000]) {
+        record.arrived_at = ArrivedAt::from_millis(ms).unwrap();
+    }
+    let rows = decode(&sensors(), &records).rows;
+
+    let mut request = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap().requests.remove(0).0;
+
+    assert_eq!(request.arrived_ms, [2000, 9000]);
+    assert_eq!(request.search_bounds().unwrap().map(ArrivedAt::as_millis), [1000, 10_000]);
+    request.arrived_ms = [i64::MIN, i64::MAX];
+    assert_eq!(request.search_bounds(), None);
+}
+
+#[test]
+fn a_row_that_fits_exactly_is_sent_and_one_byte_less_is_too_large() {
+    let rows = decode(&sensors(), &records(&[r#"{"sensorId":6}"#])).rows;
+    let whole = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap();
+    let n_bytes = whole.requests[0].0.rows.get().len();
+
+    let fits = requests(&sensors(), &rows, n_bytes).unwrap();
+    assert_eq!((fits.requests.len(), fits.too_large.len()), (1, 0));
+    let too_large = requests(&sensors(), &rows, n_bytes - 1).unwrap();
+    assert_eq!((too_large.requests.len(), too_large.too_large), (0, vec![(&rows[0], n_bytes - 2)]));
+}
+
+#[test]
+fn a_request_carries_rows_of_one_shard() {
+    let mut other = record(101, br#"{"sensorId":6}"#);
+    other.shard_id = "shardId-000000000001".into();
+    let records = [record(100, br#"{"sensorId":6}"#), other, record(102, br#"{"sensorId":6}"#)];
+    let rows = decode(&sensors(), &records).rows;
+
+    let requests = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap().requests;
+
+    let shards: Vec<_> = requests.iter().map(|(request, rows)| (request.shard_id.as_str(), rows.len())).collect();
+    assert_eq!(shards, [("shardId-000000000000", 2), ("shardId-000000000001", 1)]);
+}
+
+fn any_records() -> impl Strategy<Value = Vec<Record>> {
+    prop::collection::vec(prop_oneof![any::<String>(), "[\"\\\\\0ä]{0,60}"], 0..12).prop_map(|texts| {
+        let document = |text: String| serde_json::json!({ "sensorId": 6, "status": text, "x": [text] }).to_string();
+        records(&texts.into_iter().map(document).collect::<Vec<_>>())
+    })
+}
+
+proptest! {
+    #[test]
+    fn each_row_is_in_one_request_in_order(records in any_records(), max_bytes in 100..600_usize) {
+        let pipeline = sensors_with(&[("\"ignore\"", "\"keep\"")]);
+        let rows = decode(&pipeline, &records).rows;
+        prop_assert_eq!(rows.len(), records.len());
+
+        let Requests { requests, too_large } = requests(&pipeline, &rows, max_bytes).unwrap();
+
+        let too_large: Vec<&Row> = too_large.into_iter().map(|(row, n_bytes)| {
+            assert!(n_bytes + 2 > max_bytes);
+            row
+        }).collect();
+        let sent: Vec<&Row> = requests.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+        let expected: Vec<&Row> = rows.iter().filter(|row| !too_large.contains(row)).collect();
+        prop_assert_eq!(sent, expected);
+        for (request, rows) in &requests {
+            prop_assert!(request.rows.get().len() <= max_bytes);
+            let read: Vec<Vec<serde_json::Value>> = serde_json::from_str(request.rows.get()).unwrap();
+            prop_assert_eq!(read.len(), rows.len());
+            for (elements, row) in read.iter().zip(rows) {
+                prop_assert_eq!(elements.len(), request.columns.len());
+                prop_assert_eq!(elements[1].as_str(), Some(row.position.sequence_number.as_str()));
+                prop_assert_eq!(elements[9].as_str(), row.cells[3].as_text(), "status arrives as it was");
+            }
+        }
+    }
+}

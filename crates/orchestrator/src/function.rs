@@ -1,0 +1,96 @@
+//! The handler under Lambda's runtime: configuration, clients, one log line an invocation.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_config::BehaviorVersion;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_lambda_events::streams::KinesisEventResponse;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use landfall_core::config::{self as settings, StartError, Timeouts};
+use serde_json::value::RawValue;
+use tracing::info;
+
+use crate::config::Config;
+use crate::deadline::Deadline;
+use crate::error::OrchestratorError;
+use crate::handler::{Settings, Summary, handle};
+use crate::ports::Ports;
+use crate::s3::Bucket;
+use crate::upsert_function::UpsertFunction;
+
+/// Runs the function until Lambda ends it.
+///
+/// `get` answers with an environment variable's value. The AWS clients read theirs by themselves.
+///
+/// # Errors
+/// A setup fault at cold start, with what to change; or the runtime's own failure.
+pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let config = Config::read(get).map_err(StartError::from)?;
+    let settings = Settings {
+        pipeline: settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?,
+        landing: config.landing,
+        timeouts: config.timeouts,
+    };
+    let ports = ports(&config).await;
+    let (settings, ports) = (&settings, &ports);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        invocation(event, settings, ports).await
+    }))
+    .await
+}
+
+async fn invocation(
+    event: LambdaEvent<Box<RawValue>>,
+    settings: &Settings,
+    ports: &Ports<Bucket, UpsertFunction>,
+) -> Result<KinesisEventResponse, Diagnostic> {
+    let started = Instant::now();
+    let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());
+    let summary = handle(event.payload.get(), settings, ports, deadline).await.map_err(|error| diagnostic(&error))?;
+    log(&summary, started.elapsed());
+    Ok(KinesisEventResponse::default())
+}
+
+fn log(summary: &Summary, duration: Duration) {
+    let Summary { shard_id, n_records, n_rows, n_poison, n_objects, n_duplicates } = summary;
+    info!(
+        shard_id = shard_id.as_deref().unwrap_or_default(),
+        n_records,
+        n_rows,
+        n_poison,
+        n_objects,
+        n_duplicates,
+        duration_ms = duration.as_millis() as u64,
+        "batch done"
+    );
+}
+
+/// The whole chain of causes in one line; the runtime logs it and answers with it.
+fn diagnostic(error: &OrchestratorError) -> Diagnostic {
+    Diagnostic { error_type: error.kind().to_owned(), error_message: landfall_core::chain(error) }
+}
+
+async fn ports(config: &Config) -> Ports<Bucket, UpsertFunction> {
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let s3 = aws_sdk_s3::config::Builder::from(&sdk)
+        .retry_config(RetryConfig::adaptive())
+        .timeout_config(put_timeouts(config.timeouts))
+        .build();
+    let store = Bucket { client: aws_sdk_s3::Client::from_conf(s3), name: config.landing_bucket.clone() };
+    let lambda = aws_sdk_lambda::config::Builder::from(&sdk).timeout_config(invoke_timeouts(config.timeouts)).build();
+    let lambda = aws_sdk_lambda::Client::from_conf(lambda);
+    let upsert = config.upsert_function.clone().map(|name| UpsertFunction { client: lambda, name });
+    Ports { store, upsert }
+}
+
+/// A PUT that hangs is tried again, and given up while the function still has time to say so.
+fn put_timeouts(timeouts: Timeouts) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(timeouts.put_attempt()).operation_timeout(timeouts.put()).build()
+}
+
+/// One bound on all of the SDK's attempts together: a throttled invocation is tried again, but never past the
+/// time that the deadline check allows for.
+fn invoke_timeouts(timeouts: Timeouts) -> TimeoutConfig {
+    TimeoutConfig::builder().read_timeout(timeouts.invoke()).operation_timeout(timeouts.invoke()).build()
+}

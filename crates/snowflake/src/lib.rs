@@ -1,0 +1,20 @@
+//! What Landfall says to Snowflake, and how it says it.
+//!
+//! [`sql`], [`mod@merge`], [`ddl`] and [`local`] are pure: a pipeline in, SQL text out. [`Session`] is the one place
+//! that does I/O: one log-in, lazily made and shared, over `snowflake-connector-rs`.
+
+mod cell;
+pub mod ddl;
+mod error;
+mod lex;
+pub mod local;
+pub mod merge;
+mod session;
+pub mod sql;
+#[cfg(test)]
+mod testing;
+
+pub use ddl::Script;
+pub use error::{Cause, Fate, SessionError};
+pub use merge::{MergeError, merge};
+pub use session::{Config, Secret, Session, Table};

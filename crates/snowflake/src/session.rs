@@ -1,0 +1,287 @@
+//! The session: one log-in, lazily made, over `snowflake-connector-rs`.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use snowflake_connector_rs as connector;
+use tokio::sync::Mutex;
+use url::Url;
+
+use crate::cell::rendered;
+use crate::error::{Cause, SessionError};
+
+/// How long a log-in may take. The connector's own limit is two minutes, more than the whole function has.
+const LOG_IN_TIME_OUT: Duration = Duration::from_secs(8);
+
+/// How long the cancellation of a statement may take.
+const CANCEL_TIME_OUT: Duration = Duration::from_secs(5);
+
+/// Text that must not be seen: it has no `Display`, and its `Debug` prints nothing of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Who logs in where, and what the session is to be like.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// `<organization>-<account>`.
+    pub account: String,
+    /// A user of `TYPE = SERVICE` with an RSA public key.
+    pub user: String,
+    /// The private key to it: unencrypted PKCS#8 PEM.
+    pub private_key_pem: Secret,
+    /// Instead of `https://<account>.snowflakecomputing.com`: PrivateLink, or the local stack.
+    pub base_url: Option<String>,
+    /// Instead of the user's default role.
+    pub role: Option<String>,
+    /// Instead of the user's default warehouse.
+    pub warehouse: Option<String>,
+    /// Database of unqualified names. Landfall's own are qualified.
+    pub database: Option<String>,
+    /// Schema of unqualified names.
+    pub schema: Option<String>,
+    /// Marks every statement in Snowflake's query history.
+    pub query_tag: String,
+    /// How long Snowflake lets a statement run. It counts whole seconds, so a fraction is rounded up there.
+    pub statement_timeout: Duration,
+}
+
+/// The result of a statement, as text.
+///
+/// A cell is what a person would write, and exact: numbers in all their digits, `true` or `false`, dates
+/// `2026-11-20`, timestamps `2026-11-20 14:00:00.123` (always three decimals, more when these are not zero; a zone
+/// after it, `+00:00`, for the types that have one), VARIANT as JSON on one line. NULL is `None`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Table {
+    /// As Snowflake names them: upper-case unless quoted in the statement.
+    pub columns: Vec<String>,
+    /// In the order of the result.
+    pub rows: Vec<Vec<Option<String>>>,
+}
+
+/// A session with Snowflake: it logs in when it is first needed, and again when Snowflake has forgotten it.
+///
+/// One statement at a time; whoever comes second waits.
+pub struct Session {
+    client: connector::Client,
+    account: String,
+    user: String,
+    answer_time_out: Duration,
+    current: Mutex<Option<connector::Session>>,
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("account", &self.account).field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// A session that has not logged in yet. Does no I/O.
+    ///
+    /// # Errors
+    /// An empty account, user or key, and a base URL that is none: setup faults.
+    pub fn new(config: Config) -> Result<Self, SessionError> {
+        let configure = |source| SessionError::Configure { source };
+        for (name, value) in
+            [("account", &config.account), ("user", &config.user), ("private key", &config.private_key_pem.0)]
+        {
+            if value.trim().is_empty() {
+                return Err(configure(Cause::Empty(name)));
+            }
+        }
+        let endpoint = match &config.base_url {
+            None => connector::EndpointConfig::AccountDefault,
+            Some(url) => connector::EndpointConfig::custom_base_url(Url::parse(url).map_err(|e| configure(e.into()))?),
+        };
+        // A secret's text often comes with a line break after it.
+        let key = connector::KeyPairConfig::from_pem(config.private_key_pem.expose().trim());
+        let answer_time_out = answer_time_out(config.statement_timeout);
+        let query = connector::QueryConfig::new()
+            .with_query_response_timeout(answer_time_out)
+            .with_query_cancel_request_timeout(CANCEL_TIME_OUT);
+        let client_config =
+            connector::ClientConfig::new(&config.user, &config.account, connector::AuthConfig::key_pair(key))
+                .with_session(session_config(&config))
+                .with_query(query)
+                .with_endpoint(endpoint);
+        Ok(Self {
+            client: connector::Client::new(client_config).map_err(|e| configure(e.into()))?,
+            account: config.account,
+            user: config.user,
+            answer_time_out,
+            current: Mutex::new(None),
+        })
+    }
+
+    /// Logs in, unless that is done already. [`Session::query`] does it by itself; this is for a cold start.
+    ///
+    /// # Errors
+    /// Snowflake refused it or could not be reached.
+    pub async fn log_in(&self) -> Result<(), SessionError> {
+        let mut current = self.current.lock().await;
+        if current.is_none() {
+            *current = Some(self.new_session().await?);
+        }
+        Ok(())
+    }
+
+    /// Runs one statement, with `binds` for its `?`, and reads its whole result.
+    ///
+    /// A statement that gets no answer in time is cancelled, so that it does not run on and meet its own retry.
+    ///
+    /// # Errors
+    /// Ask [`SessionError::fate`] what is to become of the rows.
+    pub async fn query(&self, sql: &str, binds: &[&str]) -> Result<Table, SessionError> {
+        let mut current = self.current.lock().await;
+        // Taken, not borrowed: whoever drops this future may leave a statement running in the session.
+        let session = match current.take() {
+            Some(session) => session,
+            None => self.new_session().await?,
+        };
+        let result = self.run(&session, sql, binds).await;
+        if !matches!(&result, Err(error) if error.is_session_gone()) {
+            *current = Some(session);
+            return result;
+        }
+        // Running it a second time is safe: Snowflake looks at the session before it looks at the statement, so a
+        // statement that was refused for its session did not run. Once, for a fresh session that is gone as well
+        // is nothing that a third would mend.
+        let session = self.new_session().await?;
+        let result = self.run(&session, sql, binds).await;
+        if !matches!(&result, Err(error) if error.is_session_gone()) {
+            *current = Some(session);
+        }
+        result
+    }
+
+    async fn new_session(&self) -> Result<connector::Session, SessionError> {
+        in_time(LOG_IN_TIME_OUT, self.client.create_session()).await.map_err(|source| SessionError::LogIn {
+            account: self.account.clone(),
+            user: self.user.clone(),
+            source,
+        })
+    }
+
+    async fn run(&self, session: &connector::Session, sql: &str, binds: &[&str]) -> Result<Table, SessionError> {
+        let mut statement = connector::Statement::new_positional(sql.to_owned());
+        for bind in binds {
+            statement = statement.bind((*bind).to_owned());
+        }
+        let run_error = |source: connector::Error| SessionError::Run { source: source.into() };
+        let handle = session.query_handle(statement).map_err(run_error)?;
+        let canceller = handle.canceller();
+        let cursor = match handle.execute().await.map_err(run_error) {
+            Ok(cursor) => cursor,
+            Err(error) => {
+                if error.is_outcome_unknown() {
+                    cancel(&canceller).await;
+                }
+                return Err(error);
+            }
+        };
+        let table = in_time(self.answer_time_out, cursor.collect_table()).await;
+        table.and_then(|table| to_table(&table)).map_err(|source| SessionError::Read { source })
+    }
+}
+
+/// The statement's own limit and an eighth: Snowflake is to give up first, for then it says so.
+fn answer_time_out(statement_timeout: Duration) -> Duration {
+    statement_timeout + statement_timeout / 8
+}
+
+fn session_config(config: &Config) -> connector::SessionConfig {
+    // 0 would mean a week, the most there is.
+    let seconds = (config.statement_timeout.as_millis().div_ceil(1000)).clamp(1, 604_800);
+    // The rest is Snowflake's default, and ours to set because an account may have another: without AUTOCOMMIT a MERGE
+    // would be rolled back at the end of the session, and another input format would refuse every timestamp.
+    let mut session = connector::SessionConfig::new()
+        .with_session_parameter("QUERY_TAG", config.query_tag.as_str().into())
+        .with_session_parameter("STATEMENT_TIMEOUT_IN_SECONDS", u64::try_from(seconds).unwrap_or(1).into())
+        .with_session_parameter("AUTOCOMMIT", true.into())
+        .with_session_parameter("MULTI_STATEMENT_COUNT", 1.into())
+        .with_session_parameter("TIMESTAMP_INPUT_FORMAT", "AUTO".into())
+        .with_session_parameter("DATE_INPUT_FORMAT", "AUTO".into());
+    if let Some(role) = &config.role {
+        session = session.with_role(role);
+    }
+    if let Some(warehouse) = &config.warehouse {
+        session = session.with_warehouse(warehouse);
+    }
+    if let Some(database) = &config.database {
+        session = session.with_database(database);
+    }
+    if let Some(schema) = &config.schema {
+        session = session.with_schema(schema);
+    }
+    session
+}
+
+async fn in_time<T>(limit: Duration, work: impl Future<Output = connector::Result<T>>) -> Result<T, Cause> {
+    match tokio::time::timeout(limit, work).await {
+        Ok(result) => result.map_err(Cause::Connector),
+        Err(_) => Err(Cause::Elapsed(limit)),
+    }
+}
+
+/// The caller gets the error of the statement; that this failed too is only seen here.
+async fn cancel(canceller: &connector::QueryCanceller) {
+    if let Err(error) = canceller.cancel().await {
+        tracing::warn!(error = %error, request_id = canceller.request_id(), "failed to cancel a statement");
+    }
+}
+
+/// Cells as the connector holds them: Snowflake's own text.
+struct RawRow(Vec<Option<String>>);
+
+impl connector::FromRow for RawRow {
+    type Plan = usize;
+
+    fn build_plan(context: connector::RowPlanContext<'_>) -> Result<usize, connector::error::PlanBuildError> {
+        Ok(context.schema().len())
+    }
+
+    fn from_row_with_plan(
+        row: connector::RowRef<'_>,
+        n_columns: &usize,
+    ) -> Result<Self, connector::error::RowDecodeError> {
+        let cells = (0..*n_columns).map(|i| Ok(row.cell_at(i)?.raw().map(str::to_owned)));
+        Ok(Self(cells.collect::<Result<_, connector::error::SchemaError>>()?))
+    }
+}
+
+fn to_table(result: &connector::ResultTable) -> Result<Table, Cause> {
+    let columns = result.schema().columns();
+    let mut rows = Vec::with_capacity(result.row_count());
+    for row in result.rows::<RawRow>()? {
+        let mut cells = Vec::with_capacity(columns.len());
+        for (raw, column) in row?.0.into_iter().zip(columns) {
+            let cell = raw.map(|raw| {
+                rendered(&raw, column.ty()).ok_or_else(|| Cause::Cell {
+                    column: column.name().to_owned(),
+                    column_type: column.ty().to_string(),
+                })
+            });
+            cells.push(cell.transpose()?);
+        }
+        rows.push(cells);
+    }
+    Ok(Table { columns: columns.iter().map(|column| column.name().to_owned()).collect(), rows })
+}

@@ -1,0 +1,74 @@
+//! The handler under Lambda's runtime: configuration, session, one log line an invocation.
+
+use std::time::{Duration, Instant};
+
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use landfall_core::config::{self as settings, StartError};
+use landfall_core::upsert::{Request, Response};
+use landfall_snowflake::{Config as SessionConfig, Fate, Session};
+use tracing::info;
+
+use crate::config::Config;
+use crate::handler::handle;
+use crate::secret::private_key;
+use crate::snowflake::Snowflake;
+
+/// Runs the function until Lambda ends it.
+///
+/// `get` answers with an environment variable's value. The AWS clients read theirs by themselves.
+///
+/// # Errors
+/// A setup fault at cold start, with what to change; or the runtime's own failure.
+pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let config = Config::read(get).map_err(StartError::from)?;
+    let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
+    let session = Session::new(SessionConfig {
+        private_key_pem: private_key(&config.private_key).await?,
+        account: config.account,
+        user: config.user,
+        base_url: config.url,
+        role: config.role,
+        warehouse: config.warehouse,
+        database: Some(pipeline.snowflake.database.clone()),
+        schema: Some(pipeline.snowflake.schema.clone()),
+        query_tag: format!("landfall/{}", pipeline.name),
+        statement_timeout: config.timeouts.statement(),
+    })?;
+    check_log_in(&session).await?;
+    let warehouse = &Snowflake { session, pipeline };
+    let statement = config.timeouts.statement();
+    let in_all = config.timeouts.upsert_function();
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
+        invocation(&event.payload, warehouse, in_all - statement).await
+    }))
+    .await
+}
+
+/// A wrong account, user or key fails the cold start; an account that cannot be reached now may be at the first request.
+async fn check_log_in(session: &Session) -> Result<(), StartError> {
+    match session.log_in().await {
+        Err(error) if error.fate() == Fate::Setup => {
+            let remedy = error.remedy().unwrap_or("check SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and the private key");
+            Err(StartError::Port { what: format!("{}; {remedy}", landfall_core::chain(&error)), source: None })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// `start_within` is how long after its start it may start another statement.
+async fn invocation(request: &Request, warehouse: &Snowflake, start_within: Duration) -> Result<Response, Diagnostic> {
+    let started = Instant::now();
+    let response = handle(request, warehouse, started + start_within).await.map_err(|error| Diagnostic {
+        error_type: error.kind().to_owned(),
+        error_message: landfall_core::chain(&error),
+    })?;
+    info!(
+        shard_id = request.shard_id,
+        n_inserted = response.inserted,
+        n_duplicates = response.duplicates,
+        n_rejected = response.rejected.len(),
+        duration_ms = started.elapsed().as_millis() as u64,
+        "request done"
+    );
+    Ok(response)
+}

@@ -1,0 +1,18 @@
+//! The whole system, end to end on the local stack; and what holds for the repository as a whole.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on has failed; clippy exempts only functions marked #[test]"
+)]
+
+mod dead_letters;
+mod faults;
+mod laws;
+mod pipeline;
+mod python_client;
+mod repeats;
+mod rich;
+mod secrets;
+mod snowpipe;
+mod support;
+mod tidy;
+mod values;
