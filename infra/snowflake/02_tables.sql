@@ -1,5 +1,5 @@
 -- The staging tables: where a row came from, then what the producer sent.
--- A field that is added later is no part of a table that exists: ALTER TABLE ... ADD COLUMN, on both.
+-- A field that is added later is no part of a table that exists: landfall check --deployed prints the ALTER TABLE.
 --
 -- May be run again at any time. Generated from pipeline.toml (sensors): change that, and then
 -- LANDFALL_BLESS=1 cargo test -p landfall-snowflake

@@ -53,7 +53,12 @@ async fn a_missing_bucket_fails_the_batch_and_says_what_to_do() {
     let message = test.fails(&records, "LandSetup").await;
 
     assert!(message.contains("failed to land kinesiscsv/sensor-6/"), "{message}");
-    assert!(message.contains("NoSuchBucket; create it, or set LANDING_BUCKET to one that exists"), "{message}");
+    assert!(
+        message.contains(
+            "; create it, or set LANDING_BUCKET to one that exists, for example LANDING_BUCKET=acme-landing-zone"
+        ),
+        "{message}"
+    );
     std::fs::create_dir(&bucket).unwrap();
     test.takes(&records).await;
     test.holds(&[sensor_row(100, 6, 64, "OK")]).await;
@@ -90,7 +95,7 @@ async fn a_function_that_lacks_a_variable_names_it_at_its_cold_start() {
         concurrency: 1,
         log_file: dir.path().join("orchestrator.log"),
     };
-    let host = LambdaHost::start(vec![orchestrator]).await.unwrap();
+    let host = LambdaHost::start(vec![orchestrator], 0).await.unwrap();
 
     let Invoked::Failed { payload, .. } = host.invoker().invoke("orchestrator", "{}".into()).await else {
         panic!("it did not fail")

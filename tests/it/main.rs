@@ -5,12 +5,18 @@
 )]
 
 mod dead_letters;
+mod events;
+mod examples;
+mod expected;
 mod faults;
 mod laws;
+mod layouts;
+mod mistakes;
 mod pipeline;
 mod python_client;
 mod repeats;
-mod rich;
+mod samples;
+mod schema_change;
 mod secrets;
 mod snowpipe;
 mod support;

@@ -40,7 +40,7 @@ async fn upsert_function(test: &TestStack, secrets: SocketAddr) -> LambdaHost {
         concurrency: 1,
         log_file: test.stack.dir().join("logs/upsert-with-secret.log"),
     };
-    LambdaHost::start(vec![function]).await.unwrap()
+    LambdaHost::start(vec![function], 0).await.unwrap()
 }
 
 async fn invoke(host: &LambdaHost) -> Invoked {

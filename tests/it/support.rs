@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use landfall_core::{ArrivedAt, Record, SequenceNumber, dead_letter::DeadLetter, event};
 use landfall_local::lambda::Invoked;
 use landfall_local::shards::STREAM_ARN;
-use landfall_local::stack::{BUCKET, ORCHESTRATOR, Settings, Stack};
+use landfall_local::stack::{BUCKET, ORCHESTRATOR, Ports, Settings, Stack};
 use landfall_snowflake::{Session, sql};
 use tempfile::TempDir;
 
@@ -21,7 +21,7 @@ pub(crate) struct TestStack {
     pub(crate) stack: Stack,
     pub(crate) session: Session,
     // Removed when it is dropped.
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 /// A row of a table, all columns in order.
@@ -37,7 +37,18 @@ pub(crate) async fn start() -> TestStack {
 
 pub(crate) async fn start_with(pipeline: &str, change: impl FnOnce(&mut Settings)) -> TestStack {
     let dir = tempfile::tempdir().unwrap();
-    let mut settings = Settings {
+    let mut settings = settings(&dir, pipeline);
+    change(&mut settings);
+    TestStack::start(settings, dir).await
+}
+
+/// A stack in a folder that another has left: [`TestStack::stop`].
+pub(crate) async fn start_again(dir: TempDir, pipeline: &str) -> TestStack {
+    TestStack::start(Settings { clean: false, ..settings(&dir, pipeline) }, dir).await
+}
+
+pub(crate) fn settings(dir: &TempDir, pipeline: &str) -> Settings {
+    Settings {
         dir: dir.path().to_owned(),
         // One for all tests and for the demo.
         venv_dir: workspace().join(".landfall/venv"),
@@ -47,11 +58,8 @@ pub(crate) async fn start_with(pipeline: &str, change: impl FnOnce(&mut Settings
         concurrency: 4,
         time_scale: 1.0,
         clean: true,
-    };
-    change(&mut settings);
-    let stack = Stack::start(settings, |_| {}).await.unwrap();
-    let session = stack.snowflake.session(&stack.pipeline).unwrap();
-    TestStack { stack, session, _dir: dir }
+        ports: Ports::default(),
+    }
 }
 
 /// Record `n` of the only shard.
@@ -80,6 +88,18 @@ pub(crate) fn sensor_row(n: u64, sensor_id: u64, temperature: i64, status: &str)
 }
 
 impl TestStack {
+    async fn start(settings: Settings, dir: TempDir) -> Self {
+        let stack = Stack::start(settings, |_| {}).await.unwrap();
+        let session = stack.snowflake.session(&stack.pipeline).unwrap();
+        Self { stack, session, dir }
+    }
+
+    /// Stops it. What it holds stays in the folder.
+    pub(crate) async fn stop(self) -> TempDir {
+        self.stack.stop().await;
+        self.dir
+    }
+
     /// Invokes the orchestrator as Lambda would.
     pub(crate) async fn invoke(&self, records: &[Record]) -> Invoked {
         self.stack.lambda.invoker().invoke(ORCHESTRATOR, event::render(records, STREAM_ARN).into()).await
@@ -87,7 +107,16 @@ impl TestStack {
 
     /// Invokes it, and it answers that nothing has to be tried again.
     pub(crate) async fn takes(&self, records: &[Record]) {
-        match self.invoke(records).await {
+        self.takes_event(event::render(records, STREAM_ARN)).await;
+    }
+
+    /// As [`TestStack::takes`], with an event that stands in a file of the repository.
+    pub(crate) async fn takes_file(&self, file: &str) {
+        self.takes_event(std::fs::read_to_string(workspace().join(file)).unwrap()).await;
+    }
+
+    async fn takes_event(&self, event: String) {
+        match self.stack.lambda.invoker().invoke(ORCHESTRATOR, event.into()).await {
             Invoked::Succeeded { payload, .. } => assert_eq!(payload, r#"{"batchItemFailures":[]}"#),
             other => panic!("{other:?}"),
         }
@@ -157,7 +186,7 @@ impl TestStack {
     /// All dead letters, in the order of positions.
     pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
         let mut letters: Vec<DeadLetter> = Vec::new();
-        for key in self.keys("deadletter") {
+        for key in self.keys(&self.stack.pipeline.landing.dead_letter_prefix) {
             let text = std::fs::read_to_string(self.stack.bucket_dir(BUCKET).join(key)).unwrap();
             letters.extend(text.lines().map(|line| serde_json::from_str::<DeadLetter>(line).unwrap()));
         }

@@ -85,7 +85,7 @@ fn only_main_reads_the_environment_of_a_function() {
 
 #[test]
 fn sdk_types_stay_in_adapters() {
-    let adapters = ["s3.rs", "upsert_function.rs", "function.rs", "secret.rs", "main.rs"];
+    let adapters = ["aws.rs", "s3.rs", "upsert_function.rs", "function.rs", "secret.rs", "main.rs"];
     for folder in ["crates/orchestrator/src", "crates/upsert/src"] {
         for (path, text) in sources(folder) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap();

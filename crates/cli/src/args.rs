@@ -4,13 +4,23 @@ use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 
+use crate::at_hand::StackOptions;
+use crate::check::CheckOptions;
+use crate::dev::DevOptions;
+use crate::init::InitOptions;
+use crate::replay::ReplayOptions;
+use crate::sql::SqlOptions;
+
 /// Lands an Amazon Kinesis stream in S3 and in Snowflake, each record exactly once.
 #[derive(Debug, Parser)]
 #[command(name = "landfall", version, arg_required_else_help = true, max_term_width = 100)]
 #[command(after_help = "Examples:
   landfall demo                         the whole pipeline on this machine, 10,000 records
   landfall demo --poison 0.01 --keep    with malformed records; leave it running to look around
-  landfall schema                       the columns of the CSV and of both tables")]
+  landfall dev                          the same services, for as long as you work with them
+  landfall replay events/kinesis-batch.json
+  landfall sql \"select count(*) from kinesis_sensors_streaming\"
+  landfall init mine.toml --from sample.jsonl && landfall check mine.toml")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -20,6 +30,16 @@ pub(crate) struct Args {
 pub(crate) enum Command {
     /// Run the whole pipeline on this machine and check that no record is lost or doubled.
     Demo(DemoOptions),
+    /// Keep the local stack running, to work with it.
+    Dev(DevOptions),
+    /// Send stored events through the orchestrator: local, under cargo lambda watch, or deployed.
+    Replay(ReplayOptions),
+    /// Ask the local Snowflake, or the deployed one.
+    Sql(SqlOptions),
+    /// Write a pipeline.toml: the sensor pipeline, or one derived from sample documents.
+    Init(InitOptions),
+    /// Check a pipeline.toml, and what it changes about the tables that are there.
+    Check(CheckOptions),
     /// Print the columns of the CSV and of both staging tables.
     Schema(SchemaOptions),
     /// Run as one of the Lambda functions: the local stack starts this.
@@ -70,17 +90,12 @@ pub(crate) struct DemoOptions {
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
     pub(crate) poison: f64,
 
-    /// What a record holds and where its rows go [default: the sensor pipeline].
-    #[arg(long, value_name = "FILE")]
-    pub(crate) pipeline: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
 
-    /// What a generated record looks like, in the Kinesis Data Generator's language [default: a sensor].
+    /// What a generated record looks like, in the Kinesis Data Generator's language [default: what fits the pipeline].
     #[arg(long, value_name = "FILE")]
     pub(crate) template: Option<PathBuf>,
-
-    /// Where objects, databases, logs and the Python venv are kept.
-    #[arg(long, default_value = ".landfall", value_name = "DIR")]
-    pub(crate) dir: PathBuf,
 
     /// Keep what earlier runs left in DIR instead of starting from a clean stage.
     #[arg(long)]

@@ -23,6 +23,12 @@ pub(crate) fn print_failure(error: &Error) {
     }
 }
 
+/// How the person started this program.
+pub(crate) fn program() -> &'static str {
+    // cargo says so to what it runs; then `landfall` is on nobody's PATH yet.
+    if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --release --" } else { "landfall" }
+}
+
 /// Prints a note to stderr.
 pub(crate) fn print_note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

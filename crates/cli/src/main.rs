@@ -1,13 +1,23 @@
 //! `landfall`: runs the pipeline on a laptop and looks at what it does.
 
 mod args;
+mod at_hand;
+mod aws;
+mod check;
 mod console;
 mod demo;
+mod deployed;
+mod dev;
 mod failure;
 mod function;
+mod init;
+mod interrupt;
 mod pipeline_file;
 mod proxy;
+mod replay;
 mod schema;
+mod sql;
+mod table;
 
 use std::process::ExitCode;
 
@@ -28,6 +38,11 @@ fn main() -> ExitCode {
 async fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Command::Demo(options) => demo::run(options).await,
+        Command::Dev(options) => dev::run(options).await,
+        Command::Replay(options) => replay::run(options).await,
+        Command::Sql(options) => sql::run(options).await,
+        Command::Init(options) => init::run(&options),
+        Command::Check(options) => check::run(options).await,
         Command::Schema(options) => schema::run(&options),
         Command::Function { name } => function::run(name).await,
     }

@@ -24,29 +24,33 @@ struct SchemaColumn {
 }
 
 pub(crate) fn run(options: &SchemaOptions) -> anyhow::Result<ExitCode> {
-    let pipeline = Pipeline::from_toml(&pipeline_file::pipeline(options.pipeline.as_deref())?)?;
-    let columns = columns(&pipeline);
+    let pipeline = pipeline_file::load(options.pipeline.as_deref())?.pipeline;
     if options.json {
-        console::print(&serde_json::to_string_pretty(&columns)?)?;
-        return Ok(ExitCode::SUCCESS);
+        console::print(&serde_json::to_string_pretty(&columns(&pipeline))?)?;
+    } else {
+        console::print(&text(&pipeline))?;
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The columns as a table for people, and where they are.
+pub(crate) fn text(pipeline: &Pipeline) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(["#", "column", "from", "type", "in Snowflake"]);
-    for SchemaColumn { number, column, from, data_type, snowflake_type, required } in columns {
+    for SchemaColumn { number, column, from, data_type, snowflake_type, required } in columns(pipeline) {
         let not_null = if required { " NOT NULL" } else { "" };
         table.add_row([number.to_string(), column, from, data_type, format!("{snowflake_type}{not_null}")]);
     }
     let target = &pipeline.snowflake;
-    console::print(&format!(
+    format!(
         "{4}\n\nThe CSV has no header: its fields stand in this order, as do the columns of\n  {0}.{1}.{2}\n  {0}.{1}.{3}",
         target.database,
         target.schema,
         target.streaming_table,
         target.microbatch_table,
         table.trim_fmt()
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    )
 }
 
 fn columns(pipeline: &Pipeline) -> Vec<SchemaColumn> {

@@ -125,6 +125,69 @@ pub const TIME_SCALE: Variable = Variable {
     default: Some("1"),
 };
 
+/// Whoever calls AWS: the region. The AWS clients read it themselves, or find it in a profile.
+const AWS_REGION: Variable = Variable {
+    name: "AWS_REGION",
+    meaning: "the region of the bucket and of the functions",
+    example: "us-east-1",
+    default: None,
+};
+
+/// The same for credentials.
+const AWS_ACCESS_KEY_ID: Variable = Variable {
+    name: "AWS_ACCESS_KEY_ID",
+    meaning: "an access key and AWS_SECRET_ACCESS_KEY to its secret, or AWS_PROFILE to a profile (where that signs in \
+              through a browser or a program: eval \"$(aws configure export-credentials --format env)\"); in Lambda \
+              the function's role gives them, and for the services of landfall dev take those of dev.env",
+    example: "landfall",
+    default: None,
+};
+
+/// Whether the AWS clients have found a region, and credentials: if not, `no_credentials` says why.
+///
+/// # Errors
+/// What of it is missing, all at once.
+pub fn check_aws(has_region: bool, no_credentials: Option<String>) -> Result<(), ConfigError> {
+    let mut faults = Vec::new();
+    if !has_region {
+        let what = "is not set, and no profile names a region".to_owned();
+        faults.push(ConfigFault { variable: AWS_REGION, what });
+    }
+    if let Some(why) = no_credentials {
+        let why = match why.trim() {
+            // The list of all places where nothing was found.
+            list if list.contains('\n') => String::new(),
+            // The clients for that would be in each function's zip, where nothing uses them.
+            elsewhere if elsewhere.contains("cargo feature") => {
+                " (the profile signs in through a browser or a program)".to_owned()
+            }
+            why => format!(" ({why})"),
+        };
+        let what = format!("gives no credentials, nor does a profile or a role{why}");
+        faults.push(ConfigFault { variable: AWS_ACCESS_KEY_ID, what });
+    }
+    if faults.is_empty() { Ok(()) } else { Err(ConfigError { faults }) }
+}
+
+/// What Lambda itself sets, and its runtime cannot do without.
+const LAMBDAS_OWN: [&str; 4] = [
+    "AWS_LAMBDA_RUNTIME_API",
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+];
+
+/// Whether a function was started by Lambda, or by something that does as Lambda does.
+///
+/// # Errors
+/// It was started by hand.
+pub fn check_lambda(get: &dyn Fn(&str) -> Option<String>) -> Result<(), StartError> {
+    match LAMBDAS_OWN.into_iter().find(|name| get(name).is_none()) {
+        None => Ok(()),
+        Some(missing) => Err(StartError::NotInLambda { missing }),
+    }
+}
+
 /// The chain of time-outs: each outlasts the one before, so that whoever gives up first is the one that knows
 /// most about what went on.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -186,14 +249,12 @@ pub enum StartError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A file that a variable names cannot be read.
-    #[error("failed to read {path}; set {variable} to {meaning}")]
+    #[error("failed to read {path}; {}", file_remedy(*variable, source))]
     File {
         /// As configured.
         path: String,
-        /// The variable's name.
-        variable: &'static str,
-        /// What the variable says.
-        meaning: &'static str,
+        /// Where the path came from.
+        variable: Variable,
         /// Why.
         source: std::io::Error,
     },
@@ -205,6 +266,15 @@ pub enum StartError {
         /// Its faults.
         source: PipelineError,
     },
+    /// The function was started by hand.
+    #[error(
+        "failed to find Lambda: {missing} is not set; deploy the function, or start it on this machine with landfall dev, \
+         or with cargo lambda watch --env-file dev.env"
+    )]
+    NotInLambda {
+        /// What Lambda would have set.
+        missing: &'static str,
+    },
     /// An outside system that the function cannot do without refuses it.
     #[error("{what}")]
     Port {
@@ -215,13 +285,25 @@ pub enum StartError {
     },
 }
 
+fn file_remedy(variable: Variable, error: &std::io::Error) -> String {
+    let Variable { name, meaning, example, .. } = variable;
+    let instead = format!("set {name} to {meaning}, for example {name}={example}");
+    match error.kind() {
+        std::io::ErrorKind::PermissionDenied => {
+            format!(
+                "let the user that runs this read it (chmod; in a function's zip: chmod 644 before zipping), or {instead}"
+            )
+        }
+        _ => instead,
+    }
+}
+
 /// The text of the file at `path`, as `read` gives it.
 ///
 /// # Errors
 /// [`StartError::File`], naming the variable that the path came from.
 pub fn file(variable: Variable, path: &str, read: ReadFile) -> Result<String, StartError> {
-    let Variable { name: variable, meaning, .. } = variable;
-    read(path).map_err(|source| StartError::File { path: path.to_owned(), variable, meaning, source })
+    read(path).map_err(|source| StartError::File { path: path.to_owned(), variable, source })
 }
 
 /// How a file's text is read: `|path| std::fs::read_to_string(path)`, or from memory in tests.

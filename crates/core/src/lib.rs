@@ -2,7 +2,8 @@
 //!
 //! No async, environment, clock, network or logging. The flow, in order: [`event`] (what Lambda receives) →
 //! [`payload`] (a record's documents) → [`decode`](mod@decode) (typed rows, or poison) → [`landing`] (objects
-//! and their keys), [`upsert`] (requests), [`dead_letter`] (poison with its reason).
+//! and their keys), [`upsert`] (requests), [`dead_letter`] (poison with its reason). [`infer`](mod@infer) derives a
+//! pipeline from sample documents.
 
 pub mod arrival;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod csv;
 pub mod dead_letter;
 pub mod decode;
 pub mod event;
+pub mod infer;
 mod json;
 pub mod landing;
 pub mod payload;
@@ -23,6 +25,7 @@ pub use arrival::ArrivedAt;
 pub use dead_letter::{Poison, Stage};
 pub use decode::{Batch, decode};
 pub use event::Record;
+pub use infer::infer;
 pub use pipeline::Pipeline;
 pub use position::{Position, SequenceNumber};
 pub use row::{Cell, Row};
@@ -37,6 +40,15 @@ pub fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+/// The innermost cause of an error: the one line that says what happened, where a library wraps it in many.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    cause.to_string()
 }
 
 #[cfg(test)]

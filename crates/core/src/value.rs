@@ -1,13 +1,11 @@
 //! JSON values as cells: only lossless coercions, and numbers by their text.
 
-use chrono::{DateTime, NaiveDate, NaiveDateTime, Timelike as _, Utc};
+mod moment;
+mod number;
 
 use crate::Cell;
 use crate::json::{Json, Kind};
 use crate::pipeline::DataType;
-
-/// Digits that NUMBER holds at most.
-const MAX_DIGITS: usize = 38;
 
 /// The cell that `json` gives under `data_type`.
 ///
@@ -33,11 +31,14 @@ pub(crate) fn cell(json: &Json<'_>, data_type: DataType) -> Result<Cell, String>
         DataType::String | DataType::Variant => Some(text.to_owned()),
         DataType::Boolean => matches!(text, "true" | "false").then(|| text.to_owned()),
         _ if is_bool => None,
-        DataType::Integer => return integer(text).map(text_cell),
-        DataType::Decimal { precision, scale } => return decimal(text, precision, scale).map(text_cell),
-        DataType::Float => float(text),
-        DataType::Timestamp if is_string => timestamp(text),
-        DataType::Date if is_string => date(text),
+        DataType::Integer => return number::integer(text).map(text_cell),
+        DataType::Decimal { precision, scale } => return number::decimal(text, precision, scale).map(text_cell),
+        DataType::Float => number::float(text),
+        DataType::Epoch(unit) => {
+            return moment::epoch(text, unit).map(text_cell).map_err(|why| format!("is {}, {why}", shown(json.text)));
+        }
+        DataType::Timestamp if is_string => moment::iso(text),
+        DataType::Date if is_string => moment::date(text),
         DataType::Timestamp | DataType::Date => None,
     };
     text.map(text_cell).ok_or_else(|| format!("is {}, which is no {data_type}", shown(json.text)))
@@ -60,154 +61,12 @@ pub(crate) fn shown(text: &str) -> String {
     }
 }
 
-/// A number as significant digits and a power of ten: `-12.50` is `-`, `125`, -1.
-struct Number<'a> {
-    negative: bool,
-    digits: String,
-    exponent: i64,
-    /// The text, if it has no exponent.
-    plain: Option<&'a str>,
-}
-
-impl<'a> Number<'a> {
-    /// `None` when `text` is no number by JSON's grammar.
-    fn parse(text: &'a str) -> Option<Self> {
-        let (negative, unsigned) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
-        let (mantissa, exponent) = match unsigned.split_once(['e', 'E']) {
-            Some((mantissa, exponent)) => (mantissa, Some(exponent)),
-            None => (unsigned, None),
-        };
-        let (whole, fraction) = match mantissa.split_once('.') {
-            Some((whole, fraction)) => (whole, Some(fraction)),
-            None => (mantissa, None),
-        };
-        let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-        let leading_zero = whole.len() > 1 && whole.starts_with('0');
-        if !digits(whole) || leading_zero || fraction.is_some_and(|fraction| !digits(fraction)) {
-            return None;
-        }
-        let power = match exponent {
-            None => 0,
-            Some(exponent) if digits(exponent.strip_prefix(['+', '-']).unwrap_or(exponent)) => {
-                // What overflows is far out of any range; the sign says on which side.
-                exponent.parse().unwrap_or(if exponent.starts_with('-') { i64::MIN / 4 } else { i64::MAX / 4 })
-            }
-            Some(_) => return None,
-        };
-        let fraction = fraction.unwrap_or_default();
-        let all = format!("{whole}{fraction}");
-        let significant = all.trim_start_matches('0');
-        let digits = significant.trim_end_matches('0');
-        let n_trailing = (significant.len() - digits.len()) as i64;
-        let exponent_of_last = (power.clamp(i64::MIN / 4, i64::MAX / 4)) - fraction.len() as i64 + n_trailing;
-        Some(Self {
-            negative,
-            digits: digits.to_owned(),
-            exponent: exponent_of_last,
-            plain: exponent.is_none().then_some(text),
-        })
-    }
-
-    fn is_zero(&self) -> bool {
-        self.digits.is_empty()
-    }
-
-    /// Digits before the point.
-    fn n_whole(&self) -> usize {
-        if self.is_zero() { 0 } else { usize::try_from(self.digits.len() as i64 + self.exponent).unwrap_or(0) }
-    }
-
-    /// Digits after the point.
-    fn n_fraction(&self) -> usize {
-        if self.is_zero() { 0 } else { usize::try_from(-self.exponent).unwrap_or(0) }
-    }
-
-    /// Without an exponent. Call it only when the digits are known to be few.
-    fn to_plain(&self) -> String {
-        if self.is_zero() {
-            return "0".to_owned();
-        }
-        let sign = if self.negative { "-" } else { "" };
-        if self.exponent >= 0 {
-            return format!("{sign}{}{}", self.digits, "0".repeat(self.n_whole() - self.digits.len()));
-        }
-        let padded = format!("{:0>width$}", self.digits, width = self.n_fraction() + 1);
-        let (whole, fraction) = padded.split_at(padded.len() - self.n_fraction());
-        format!("{sign}{whole}.{fraction}")
-    }
-}
-
-fn integer(text: &str) -> Result<String, String> {
-    let number = Number::parse(text).ok_or_else(|| format!("is {}, which is no integer", shown(&quoted(text))))?;
-    if number.n_fraction() > 0 {
-        return Err(format!("is {}, which is no integer", shown(text)));
-    }
-    if number.n_whole() > MAX_DIGITS {
-        return Err(format!("has {} digits, more than the {MAX_DIGITS} of a NUMBER(38,0)", number.n_whole()));
-    }
-    Ok(number.to_plain())
-}
-
-fn decimal(text: &str, precision: u8, scale: u8) -> Result<String, String> {
-    let number = Number::parse(text).ok_or_else(|| format!("is {}, which is no number", shown(&quoted(text))))?;
-    let (precision, scale) = (usize::from(precision), usize::from(scale));
-    if number.n_whole() > precision - scale || number.n_fraction() > scale {
-        return Err(format!("is {}, which does not fit decimal({precision},{scale}) without rounding", shown(text)));
-    }
-    let n_written = |text: &str| text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
-    Ok(match number.plain {
-        Some(plain) if n_written(plain) <= scale => plain.to_owned(),
-        _ => number.to_plain(),
-    })
-}
-
-fn quoted(text: &str) -> String {
-    format!("\"{text}\"")
-}
-
-fn float(text: &str) -> Option<String> {
-    Number::parse(text)?;
-    let value: f64 = text.parse().ok()?;
-    value.is_finite().then(|| text.to_owned())
-}
-
-/// ISO 8601 with a zone, or without one, which means UTC; stored in UTC with as many decimals as were given.
-///
-/// A leap second and a tenth decimal are refused: Snowflake holds neither.
-fn timestamp(text: &str) -> Option<String> {
-    let n_decimals = text.split_once('.').map_or(0, |(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count());
-    if !starts_with_year(text) || n_decimals > 9 {
-        return None;
-    }
-    let at: NaiveDateTime = match DateTime::parse_from_rfc3339(text) {
-        Ok(at) => at.with_timezone(&Utc).naive_utc(),
-        Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
-            .into_iter()
-            .find_map(|format| NaiveDateTime::parse_from_str(text, format).ok())?,
-    };
-    let is_leap = at.nanosecond() >= 1_000_000_000;
-    (in_range(at.date()) && !is_leap).then(|| at.format("%Y-%m-%d %H:%M:%S%.f").to_string())
-}
-
-fn date(text: &str) -> Option<String> {
-    let date = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()?;
-    // The parser also takes blanks, single digits and a sign.
-    (in_range(date) && date.format("%Y-%m-%d").to_string() == text).then(|| text.to_owned())
-}
-
-/// `%Y` also takes fewer digits, and more behind a sign: year 26 would be meant as another.
-fn starts_with_year(text: &str) -> bool {
-    text.len() > 4 && text.as_bytes()[..4].iter().all(u8::is_ascii_digit) && text.as_bytes()[4] == b'-'
-}
-
-/// The years that Snowflake recommends and every client reads.
-fn in_range(date: NaiveDate) -> bool {
-    (1..=9999).contains(&chrono::Datelike::year(&date))
-}
-
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::pipeline::EpochUnit;
 
     #[track_caller]
     fn check(data_type: DataType, json: &str, expected: Result<&str, &str>) {
@@ -275,6 +134,18 @@ mod tests {
         check_at("\"2026-11-20 14:00:00.5\"", Ok("2026-11-20 14:00:00.500"));
         check_at("\"2026-02-30T00:00:00Z\"", Err("is \"2026-02-30T00:00:00Z\", which is no timestamp"));
         check_at("1700000000", Err("is 1700000000, which is no timestamp"));
+        check_at("\"1700000000\"", Err("is \"1700000000\", which is no timestamp"));
+        check_at("\"2026-11-20T15:00:00+0100\"", Ok("2026-11-20 14:00:00"));
+        check_at("\"2026-11-20 13:30:00.5-0030\"", Ok("2026-11-20 14:00:00.500"));
+        check_at("\"2026-11-20T15:00:00+01\"", Ok("2026-11-20 14:00:00"));
+        check_at("\"9999-12-31T23:59:59-00:01\"", Err("is \"9999-12-31T23:59:59-00:01\", which is no timestamp"));
+        for no_zone in ["+1", "+010", "+01000", "+24", "+0160", " +01", "+0x", "-", "+01+01"] {
+            let text = format!("\"2026-11-20T15:00:00{no_zone}\"");
+            let cell = cell(&Json::parse(&text).unwrap(), DataType::Timestamp);
+            assert_eq!(cell, Err(format!("is {text}, which is no timestamp")));
+        }
+        check_at("\"2026-11-20T14:00:00,5Z\"", Err("is \"2026-11-20T14:00:00,5Z\", which is no timestamp"));
+        check_at("\"2026-11-20-05\"", Err("is \"2026-11-20-05\", which is no timestamp"));
         check_at("\"26-11-20 14:00:00\"", Err("is \"26-11-20 14:00:00\", which is no timestamp"));
         check_at("\"2026-12-31T23:59:60Z\"", Err("is \"2026-12-31T23:59:60Z\", which is no timestamp"));
         check_at(
@@ -285,5 +156,65 @@ mod tests {
         check(DataType::Date, "\"2026-11-31\"", Err("is \"2026-11-31\", which is no date"));
         check(DataType::Date, "\"26-11-20\"", Err("is \"26-11-20\", which is no date"));
         check(DataType::Date, "\"2026- 1- 2\"", Err("is \"2026- 1- 2\", which is no date"));
+    }
+
+    #[test]
+    fn epochs_are_stored_as_iso_timestamps_are() {
+        let seconds = |json, expected| check(DataType::Epoch(EpochUnit::Seconds), json, expected);
+        let millis = |json, expected| check(DataType::Epoch(EpochUnit::Milliseconds), json, expected);
+        seconds("1795183200", Ok("2026-11-20 14:00:00"));
+        seconds("\"1795183200\"", Ok("2026-11-20 14:00:00"));
+        seconds("1795183200.123456789", Ok("2026-11-20 14:00:00.123456789"));
+        seconds("1795183200.1230000000000", Ok("2026-11-20 14:00:00.123"));
+        seconds("1.7951832e9", Ok("2026-11-20 14:00:00"));
+        seconds("1.7951832005E+9", Ok("2026-11-20 14:00:00.500"));
+        seconds("0", Ok("1970-01-01 00:00:00"));
+        seconds("-0.001", Ok("1969-12-31 23:59:59.999"));
+        seconds("-62135596800", Ok("0001-01-01 00:00:00"));
+        seconds("253402300799.999999999", Ok("9999-12-31 23:59:59.999999999"));
+        seconds("null", Ok("NULL"));
+        millis("1795183200123", Ok("2026-11-20 14:00:00.123"));
+        millis("\"-1\"", Ok("1969-12-31 23:59:59.999"));
+        millis("1795183200123.456789", Ok("2026-11-20 14:00:00.123456789"));
+        millis("1795183200123.4", Ok("2026-11-20 14:00:00.123400"));
+    }
+
+    #[test]
+    fn an_epoch_that_is_none_says_why() {
+        let seconds = |json, expected| check(DataType::Epoch(EpochUnit::Seconds), json, Err(expected));
+        let millis = |json, expected| check(DataType::Epoch(EpochUnit::Milliseconds), json, Err(expected));
+        seconds("1795183200123", "is 1795183200123, which as timestamp(s) lies outside the years 1 to 9999");
+        seconds("253402300800", "is 253402300800, which as timestamp(s) lies outside the years 1 to 9999");
+        seconds("-62135596800.1", "is -62135596800.1, which as timestamp(s) lies outside the years 1 to 9999");
+        millis(
+            "1e999999999999999999999",
+            "is 1e999999999999999999999, which as timestamp(ms) lies outside the years 1 to 9999",
+        );
+        millis("1e29", "is 1e29, which as timestamp(ms) lies outside the years 1 to 9999");
+        seconds("0.0000000001", "is 0.0000000001, which as timestamp(s) is finer than a nanosecond");
+        millis("0.0000001", "is 0.0000001, which as timestamp(ms) is finer than a nanosecond");
+        seconds("\"2026-11-20T14:00:00Z\"", "is \"2026-11-20T14:00:00Z\", which is no timestamp(s)");
+        seconds("\" 1\"", "is \" 1\", which is no timestamp(s)");
+        seconds("true", "is true, which is no timestamp(s)");
+        millis("[1]", "is an array, not a timestamp(ms)");
+    }
+
+    proptest! {
+        #[test]
+        fn one_moment_is_one_text_however_it_is_written(ms in -62_135_596_800_000_i64..253_402_300_800_000) {
+            let (seconds, below) = (ms.div_euclid(1000), ms.rem_euclid(1000));
+            let iso = chrono::DateTime::from_timestamp_millis(ms).unwrap().format("\"%Y-%m-%dT%H:%M:%S%.fZ\"").to_string();
+            let text = |json: String, data_type| cell(&Json::parse(&json).unwrap(), data_type);
+
+            let expected = text(iso, DataType::Timestamp);
+
+            prop_assert!(expected.is_ok());
+            prop_assert_eq!(&text(ms.to_string(), DataType::Epoch(EpochUnit::Milliseconds)), &expected);
+            prop_assert_eq!(&text(format!("{ms}e-3"), DataType::Epoch(EpochUnit::Seconds)), &expected);
+            if seconds >= 0 {
+                let seconds = format!("\"{seconds}.{below:03}\"");
+                prop_assert_eq!(&text(seconds, DataType::Epoch(EpochUnit::Seconds)), &expected);
+            }
+        }
     }
 }

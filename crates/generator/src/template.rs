@@ -1,6 +1,9 @@
 //! A parsed template.
 
+use landfall_core::Pipeline;
+
 use crate::error::TemplateError;
+use crate::fitting::template_text;
 use crate::helper::Helper;
 use crate::parse::{Parser, Piece};
 use crate::random::Random;
@@ -46,6 +49,12 @@ impl Template {
             return Err(TemplateError::Empty);
         }
         Ok(Self { parts })
+    }
+
+    /// The template of [`template_text`]: every record of it is one row of `pipeline`.
+    #[expect(clippy::expect_used, reason = "the text is our own, and tests parse that of any pipeline")]
+    pub fn for_pipeline(pipeline: &Pipeline) -> Self {
+        Self::parse(&template_text(pipeline)).expect("the template that fits a pipeline is one")
     }
 
     pub(crate) fn render(&self, random: &mut Random) -> String {

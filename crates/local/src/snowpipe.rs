@@ -101,6 +101,24 @@ impl Snowpipe {
 
     /// Waits until all that has landed so far is loaded, or could not be.
     pub async fn drained(&self) {
+        self.drain().drained().await;
+    }
+
+    /// A way to wait that is not bound to this.
+    pub(crate) fn drain(&self) -> Drain {
+        Drain { orders: self.orders.clone() }
+    }
+}
+
+/// Waits for a pipe. It does not keep the pipe running.
+#[derive(Debug, Clone)]
+pub(crate) struct Drain {
+    orders: UnboundedSender<Order>,
+}
+
+impl Drain {
+    /// Waits until all that has landed so far is loaded, or could not be.
+    pub(crate) async fn drained(&self) {
         let (tell, drained) = oneshot::channel();
         if self.orders.send(Order::Drain(tell)).is_ok() {
             // It fails when the pipe has stopped, and then there is nothing to wait for.

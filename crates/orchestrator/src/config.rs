@@ -58,16 +58,45 @@ impl Config {
         if !landing && !upsert {
             variables.fault(LANDING, "is off and so is UPSERT, which leaves nowhere for rows to go");
         }
+        let landing_bucket = variables.text(LANDING_BUCKET);
+        if let Some(what) = bucket_fault(&landing_bucket) {
+            variables.fault(LANDING_BUCKET, &what);
+        }
+        let upsert_function = upsert.then(|| variables.text(UPSERT_FUNCTION));
+        if let Some(url) = upsert_function.as_ref().filter(|name| name.contains("://")) {
+            variables.fault(UPSERT_FUNCTION, &format!("is \"{url}\", a URL"));
+        }
         let config = Self {
-            landing_bucket: variables.text(LANDING_BUCKET),
+            landing_bucket,
             pipeline_file: variables.text(PIPELINE_FILE),
             landing,
-            upsert_function: upsert.then(|| variables.text(UPSERT_FUNCTION)),
+            upsert_function,
             timeouts: Timeouts::scaled(variables.factor(TIME_SCALE)),
         };
         variables.finish()?;
         Ok(config)
     }
+}
+
+/// What keeps a text from being the name of a bucket or the ARN of an access point, and the name that was meant.
+///
+/// Only what no bucket can be called: all else is S3's to judge.
+fn bucket_fault(value: &str) -> Option<String> {
+    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if is_name(value) || (value.starts_with("arn:") && value.contains("accesspoint")) {
+        return None;
+    }
+    let bare = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
+    let bare = bare.strip_prefix("s3://").or_else(|| bare.split_once(":s3:::").map(|(_, name)| name)).unwrap_or(bare);
+    let (name, prefix) = bare.split_once('/').unwrap_or((bare, ""));
+    let mut what = format!("is \"{value}\", not just a bucket's name");
+    if !name.is_empty() && is_name(name) {
+        what.push_str(&format!(": write {name}"));
+        if !prefix.trim_matches(['/', '*']).is_empty() {
+            what.push_str(", and the prefix into pipeline.toml, as [landing] prefix");
+        }
+    }
+    Some(what)
 }
 
 #[cfg(test)]
@@ -109,5 +138,40 @@ mod tests {
     fn rows_must_go_somewhere() {
         let error = read(&[("LANDING_BUCKET", "b"), ("LANDING", "off"), ("UPSERT", "off")]).unwrap_err();
         assert!(error.contains("LANDING is off and so is UPSERT"), "{error}");
+    }
+
+    #[test]
+    fn a_bucket_is_given_by_its_bare_name() {
+        let fault = |bucket| {
+            let error = read(&[("LANDING_BUCKET", bucket), ("UPSERT", "off")]).unwrap_err();
+            error.lines().nth(1).unwrap().split("; set it to").next().unwrap().trim().to_owned()
+        };
+        let cases = [
+            ("s3://acme", "write acme"),
+            ("s3://acme/raw/", "write acme, and the prefix into pipeline.toml, as [landing] prefix"),
+            ("arn:aws:s3:::acme", "write acme"),
+            ("arn:aws-cn:s3:::acme/*", "write acme"),
+            ("acme/raw", "write acme, and the prefix into pipeline.toml, as [landing] prefix"),
+            (" acme", "write acme"),
+            ("\"acme\"", "write acme"),
+        ];
+        for (bucket, remedy) in cases {
+            assert_eq!(fault(bucket), format!("LANDING_BUCKET is \"{bucket}\", not just a bucket's name: {remedy}"));
+        }
+        let url = "https://acme.s3.amazonaws.com/";
+        assert_eq!(fault(url), format!("LANDING_BUCKET is \"{url}\", not just a bucket's name"));
+        for bucket in ["acme-landing.zone_1", "arn:aws:s3:us-east-1:123456789012:accesspoint/landing"] {
+            assert!(read(&[("LANDING_BUCKET", bucket), ("UPSERT", "off")]).is_ok(), "{bucket}");
+        }
+    }
+
+    #[test]
+    fn a_function_is_given_by_name_or_arn() {
+        let with = |function| read(&[("LANDING_BUCKET", "b"), ("UPSERT_FUNCTION", function)]);
+        assert!(with("arn:aws:lambda:us-east-1:123456789012:function:landfall-upsert").is_ok());
+        let error = with("https://x.lambda-url.us-east-1.on.aws").unwrap_err();
+        assert!(error.contains(
+            "UPSERT_FUNCTION is \"https://x.lambda-url.us-east-1.on.aws\", a URL; set it to the name or ARN"
+        ));
     }
 }

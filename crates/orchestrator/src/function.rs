@@ -2,7 +2,6 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use aws_config::BehaviorVersion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::streams::KinesisEventResponse;
@@ -11,6 +10,7 @@ use landfall_core::config::{self as settings, StartError, Timeouts};
 use serde_json::value::RawValue;
 use tracing::info;
 
+use crate::aws::aws_config;
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -32,7 +32,8 @@ pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runt
         landing: config.landing,
         timeouts: config.timeouts,
     };
-    let ports = ports(&config).await;
+    let ports = ports(&config).await?;
+    settings::check_lambda(get)?;
     let (settings, ports) = (&settings, &ports);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
         invocation(event, settings, ports).await
@@ -71,8 +72,8 @@ fn diagnostic(error: &OrchestratorError) -> Diagnostic {
     Diagnostic { error_type: error.kind().to_owned(), error_message: landfall_core::chain(error) }
 }
 
-async fn ports(config: &Config) -> Ports<Bucket, UpsertFunction> {
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+async fn ports(config: &Config) -> Result<Ports<Bucket, UpsertFunction>, StartError> {
+    let sdk = aws_config().await?;
     let s3 = aws_sdk_s3::config::Builder::from(&sdk)
         .retry_config(RetryConfig::adaptive())
         .timeout_config(put_timeouts(config.timeouts))
@@ -81,7 +82,7 @@ async fn ports(config: &Config) -> Ports<Bucket, UpsertFunction> {
     let lambda = aws_sdk_lambda::config::Builder::from(&sdk).timeout_config(invoke_timeouts(config.timeouts)).build();
     let lambda = aws_sdk_lambda::Client::from_conf(lambda);
     let upsert = config.upsert_function.clone().map(|name| UpsertFunction { client: lambda, name });
-    Ports { store, upsert }
+    Ok(Ports { store, upsert })
 }
 
 /// A PUT that hangs is tried again, and given up while the function still has time to say so.

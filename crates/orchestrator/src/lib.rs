@@ -3,6 +3,7 @@
 //!
 //! [`handler::handle`] is the story; [`ports`] are its effects.
 
+mod aws;
 pub mod config;
 pub mod deadline;
 pub mod error;
@@ -13,4 +14,5 @@ pub mod ports;
 mod s3;
 mod upsert_function;
 
+pub use aws::aws_config;
 pub use function::run;

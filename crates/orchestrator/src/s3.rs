@@ -1,12 +1,11 @@
 //! S3 as the object store.
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_s3::operation::put_object::PutObjectError;
 use aws_sdk_s3::primitives::ByteStream;
 use landfall_core::landing::Object;
 
-use crate::error::{Fate, PortError};
+use crate::aws::Refusal;
+use crate::error::PortError;
 use crate::ports::{ObjectStore, Put};
 
 /// A bucket.
@@ -30,27 +29,39 @@ impl ObjectStore for Bucket {
             Ok(_) => Ok(Put::Written),
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {
                 Some(412) => Ok(Put::Existed),
-                status => Err(self.failure(status, error)),
+                _ => Err(self.failure(&Refusal::new(&error))),
             },
         }
     }
 }
 
 impl Bucket {
-    fn failure(&self, status: Option<u16>, error: SdkError<PutObjectError>) -> PortError {
-        let code = error.code().unwrap_or("no answer");
-        let remedy = match code {
-            "NoSuchBucket" => "; create it, or set LANDING_BUCKET to one that exists",
-            "PermanentRedirect" => "; it is in another region: set AWS_REGION to that",
-            "AccessDenied" => "; allow the function's role s3:PutObject on it",
-            _ => "",
+    fn failure(&self, refusal: &Refusal) -> PortError {
+        let Refusal { fate, code, said, region } = refusal;
+        let name = &self.name;
+        let remedy = match (code.as_str(), region) {
+            ("NoSuchBucket", _) => "; create it, or set LANDING_BUCKET to one that exists, for example \
+                                    LANDING_BUCKET=acme-landing-zone"
+                .to_owned(),
+            ("PermanentRedirect" | "AuthorizationHeaderMalformed" | "IllegalLocationConstraintException", region) => {
+                let there = region.as_deref().unwrap_or("another region");
+                let to_there = region.as_ref().map_or(" to that".to_owned(), |region| format!("={region}"));
+                format!(
+                    "; it is in {there}: set LANDING_BUCKET to one in the function's region, or deploy the function there \
+                     (outside Lambda: set AWS_REGION{to_there})"
+                )
+            }
+            ("AccessDenied", _) => format!(
+                "; allow the function's role s3:PutObject on arn:aws:s3:::{name}/*, and if the bucket is not yours, set \
+                 LANDING_BUCKET to one that is, for example LANDING_BUCKET=acme-landing-zone"
+            ),
+            ("InvalidBucketName", _) => {
+                "; set LANDING_BUCKET to the name of a bucket, for example LANDING_BUCKET=acme-landing-zone".to_owned()
+            }
+            _ => refusal.remedy("AWS_ENDPOINT_URL_S3"),
         };
-        PortError {
-            fate: Fate::of_status(status),
-            what: format!("failed to put an object into the bucket {}: {code}{remedy}", self.name),
-            // An `SdkError` says only which layer failed; what is beneath it says why.
-            source: Some(error.into_source().unwrap_or_else(Into::into)),
-        }
+        let what = format!("failed to put an object into the bucket {name}: {said}{remedy}");
+        PortError { fate: *fate, what, source: None }
     }
 }
 

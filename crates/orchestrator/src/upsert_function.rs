@@ -1,12 +1,12 @@
 //! The upsert function behind Lambda's Invoke API.
 
 use aws_sdk_lambda::Client;
-use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
+use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
 use landfall_core::upsert::{Request, Response};
 use serde::Deserialize;
 
+use crate::aws::Refusal;
 use crate::error::{Fate, PortError};
 use crate::ports::Upsert;
 
@@ -37,7 +37,7 @@ impl Upsert for UpsertFunction {
             .payload(Blob::new(payload))
             .send()
             .await
-            .map_err(|error| self.refused(error))?;
+            .map_err(|error| self.refused(&Refusal::new(&error)))?;
         self.answer(&output)
     }
 }
@@ -67,19 +67,19 @@ impl UpsertFunction {
         }
     }
 
-    fn refused(&self, error: SdkError<InvokeError>) -> PortError {
-        let status = error.raw_response().map(|response| response.status().as_u16());
-        let code = error.code().unwrap_or("no answer").to_owned();
+    fn refused(&self, refusal: &Refusal) -> PortError {
+        let Refusal { fate, code, said, .. } = refusal;
         let remedy = match code.as_str() {
-            "ResourceNotFoundException" => "; set UPSERT_FUNCTION to the name of one that exists in this region",
-            "AccessDeniedException" => "; allow the orchestrator's role lambda:InvokeFunction on it",
-            _ => "",
+            "ResourceNotFoundException" => {
+                "; set UPSERT_FUNCTION to the name of one that exists in this region, for example \
+                                            UPSERT_FUNCTION=landfall-upsert"
+                    .to_owned()
+            }
+            "AccessDeniedException" => "; allow the orchestrator's role lambda:InvokeFunction on it".to_owned(),
+            _ => refusal.remedy("AWS_ENDPOINT_URL_LAMBDA"),
         };
-        PortError {
-            fate: Fate::of_status(status),
-            what: format!("failed to invoke the upsert function {}: {code}{remedy}", self.name),
-            source: Some(error.into_source().unwrap_or_else(Into::into)),
-        }
+        let what = format!("failed to invoke the upsert function {}: {said}{remedy}", self.name);
+        PortError { fate: *fate, what, source: None }
     }
 
     fn failure(&self, fate: Fate, what: &str, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> PortError {

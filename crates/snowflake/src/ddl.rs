@@ -54,7 +54,7 @@ pub fn scripts(pipeline: &Pipeline) -> Vec<Script> {
         script(
             "02_tables.sql",
             "The staging tables: where a row came from, then what the producer sent.\n-- A field that is added later \
-             is no part of a table that exists: ALTER TABLE ... ADD COLUMN, on both.",
+             is no part of a table that exists: landfall check --deployed prints the ALTER TABLE.",
             &[
                 table(pipeline, &streaming, "Rows that upsert merged in: each position once."),
                 table(pipeline, &microbatch, "Rows that Snowpipe loaded from the landing zone."),
@@ -227,7 +227,7 @@ mod tests {
         CREATE SCHEMA IF NOT EXISTS "DB"."S";
         ==> 02_tables.sql
         -- The staging tables: where a row came from, then what the producer sent.
-        -- A field that is added later is no part of a table that exists: ALTER TABLE ... ADD COLUMN, on both.
+        -- A field that is added later is no part of a table that exists: landfall check --deployed prints the ALTER TABLE.
         --
         -- May be run again at any time. Generated from pipeline.toml (rich): change that, and then
         -- LANDFALL_BLESS=1 cargo test -p landfall-snowflake

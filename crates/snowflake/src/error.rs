@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use snowflake_connector_rs::ErrorKind;
+use url::Url;
 
 /// What becomes of the rows of a statement that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,9 +54,9 @@ pub enum SessionError {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// The connector, or Snowflake through it.
-    #[error(transparent)]
-    Connector(#[from] snowflake_connector_rs::Error),
+    /// The connector, or Snowflake through it, in one line: what is beneath it is the connector's own affair.
+    #[error("{}", said(.0))]
+    Connector(snowflake_connector_rs::Error),
     /// The base URL is none.
     #[error("the base URL is not a URL")]
     BaseUrl(#[from] url::ParseError),
@@ -73,6 +74,12 @@ pub enum Cause {
         /// Its type, in Snowflake's words.
         column_type: String,
     },
+}
+
+impl From<snowflake_connector_rs::Error> for Cause {
+    fn from(error: snowflake_connector_rs::Error) -> Self {
+        Self::Connector(error)
+    }
 }
 
 /// Codes of a value that does not fit, each with its SQLSTATE of class 22.
@@ -102,7 +109,7 @@ const SETUP_CODES: [(&str, &str); 5] = [
         "000606",
         "name a warehouse in the configuration, and GRANT USAGE on it to the role; a resource monitor may also hold it",
     ),
-    ("000904", "add the pipeline's new columns to the tables: ALTER TABLE … ADD COLUMN"),
+    ("000904", "add the pipeline's new columns to the tables: landfall check --deployed prints how"),
     (
         "002003",
         "run infra/snowflake/*.sql, and GRANT the role USAGE on database and schema and SELECT, INSERT on the tables",
@@ -170,15 +177,17 @@ impl SessionError {
         let connector = self.connector();
         let remedy = match (self, connector.map(snowflake_connector_rs::Error::kind)) {
             (Self::LogIn { .. }, Some(ErrorKind::Auth)) if self.message().is_none() => {
-                "give the private key as unencrypted PKCS#8 PEM: openssl pkcs8 -topk8 -nocrypt -in key.pem"
+                "give an RSA key as unencrypted PKCS#8 PEM, whole: openssl pkcs8 -topk8 -nocrypt -in key.pem"
             }
             (Self::LogIn { .. }, Some(ErrorKind::Auth)) => {
-                "check the user, and that its RSA_PUBLIC_KEY belongs to the private key: DESC USER, RSA_PUBLIC_KEY_FP"
+                "check SNOWFLAKE_USER, and that its RSA_PUBLIC_KEY belongs to the private key: DESC USER, RSA_PUBLIC_KEY_FP"
             }
             (Self::LogIn { .. }, _) => {
-                "check the account: <organization>-<account>, as in SELECT CURRENT_ORGANIZATION_NAME(), CURRENT_ACCOUNT_NAME()"
+                "set SNOWFLAKE_ACCOUNT to <organization>-<account>, as in SELECT CURRENT_ORGANIZATION_NAME(), \
+                 CURRENT_ACCOUNT_NAME(), for example SNOWFLAKE_ACCOUNT=acme-prod, and leave SNOWFLAKE_URL out, unless it \
+                 goes by PrivateLink"
             }
-            (Self::Configure { .. }, _) => "check account, user and base URL",
+            (Self::Configure { .. }, _) => "check SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and SNOWFLAKE_URL",
             _ => {
                 let code = self.code();
                 SETUP_CODES.iter().find(|(setup, _)| Some(*setup) == code).map(|(_, remedy)| *remedy)?
@@ -234,17 +243,44 @@ impl SessionError {
     }
 }
 
+/// What happened, without the layers that it came through: their words are a URL with all its parameters, and pages of
+/// HTML.
+fn said(error: &snowflake_connector_rs::Error) -> String {
+    let (text, cause) = (error.to_string(), landfall_core::root_cause(error));
+    match (error.kind(), http_status(error)) {
+        (ErrorKind::Network, Some(status)) => format!("it answered with HTTP {status}"),
+        (ErrorKind::Network, None) if is_dns(error) => format!("there is no such host{} ({cause})", host(error, ":")),
+        (ErrorKind::Network, None) => format!("no answer{} ({cause})", host(error, " from")),
+        // The rest of it quotes the answer.
+        (ErrorKind::Protocol, _) if text.starts_with("JSON parse error") => {
+            "its answer is none of Snowflake's".to_owned()
+        }
+        _ if std::error::Error::source(error).is_some() => format!("{text} ({cause})"),
+        _ => text,
+    }
+}
+
+/// Who was asked: reqwest has the URL in its message alone.
+fn host(error: &snowflake_connector_rs::Error, before: &str) -> String {
+    let chain = landfall_core::chain(error);
+    let url = chain.split_once("for url (").and_then(|(_, rest)| Url::parse(rest.split(')').next()?).ok());
+    let Some(url) = url else { return String::new() };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{before} {}{port}", url.host_str().unwrap_or_default())
+}
+
 /// The status of an answer that was not 200. The connector has it in its message alone.
 fn http_status(error: &snowflake_connector_rs::Error) -> Option<u16> {
     let text = error.to_string();
     text.strip_prefix("HTTP ")?.get(..3)?.parse().ok()
 }
 
-/// Whether the name did not resolve. hyper has that in its message alone.
+/// Whether the name did not resolve, or cannot be a name. hyper has that in its message alone.
 fn is_dns(error: &snowflake_connector_rs::Error) -> bool {
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
-        if error.to_string().contains("dns error") {
+        let text = error.to_string();
+        if text.contains("dns error") || text.contains("invalid dns name") {
             return true;
         }
         source = error.source();

@@ -1,7 +1,7 @@
 //! What Landfall says to Snowflake, and how it says it.
 //!
-//! [`sql`], [`mod@merge`], [`ddl`] and [`local`] are pure: a pipeline in, SQL text out. [`Session`] is the one place
-//! that does I/O: one log-in, lazily made and shared, over `snowflake-connector-rs`.
+//! [`sql`], [`mod@merge`], [`ddl`], [`schema_change`] and [`local`] are pure: a pipeline in, SQL text out. [`Session`]
+//! is the one place that does I/O: one log-in, lazily made and shared, over `snowflake-connector-rs`.
 
 mod cell;
 pub mod ddl;
@@ -9,12 +9,15 @@ mod error;
 mod lex;
 pub mod local;
 pub mod merge;
+pub mod schema_change;
 mod session;
 pub mod sql;
+mod table;
 #[cfg(test)]
 mod testing;
 
 pub use ddl::Script;
 pub use error::{Cause, Fate, SessionError};
 pub use merge::{MergeError, merge};
-pub use session::{Config, Secret, Session, Table};
+pub use session::{Config, Secret, Session};
+pub use table::{Kind, Table};

@@ -78,7 +78,9 @@ pub fn for_local(statement: &str, stage_url: &str) -> Localized {
             at += 1;
         }
     }
-    Localized { sql: Some(sql.trim().to_owned()), stripped }
+    // Its URL is a folder, which may have been moved, or belong to another prefix now.
+    let sql = sql.trim().replacen("CREATE STAGE IF NOT EXISTS", "CREATE OR REPLACE STAGE", 1);
+    Localized { sql: Some(sql), stripped }
 }
 
 /// Where the value of the option at `at` stands: after its `=`, up to the end of its parentheses if it has any.
@@ -168,7 +170,7 @@ mod tests {
         ) = 1
         -- stripped: COPY GRANTS
 
-        CREATE STAGE IF NOT EXISTS "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_STAGE"
+        CREATE OR REPLACE STAGE "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_STAGE"
         URL = 'file:///tmp/it''s/kinesiscsv/'
         -- stripped: STORAGE_INTEGRATION
 

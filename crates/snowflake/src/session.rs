@@ -8,8 +8,8 @@ use snowflake_connector_rs as connector;
 use tokio::sync::Mutex;
 use url::Url;
 
-use crate::cell::rendered;
 use crate::error::{Cause, SessionError};
+use crate::table::{Table, to_table};
 
 /// How long a log-in may take. The connector's own limit is two minutes, more than the whole function has.
 const LOG_IN_TIME_OUT: Duration = Duration::from_secs(8);
@@ -61,19 +61,6 @@ pub struct Config {
     pub query_tag: String,
     /// How long Snowflake lets a statement run. It counts whole seconds, so a fraction is rounded up there.
     pub statement_timeout: Duration,
-}
-
-/// The result of a statement, as text.
-///
-/// A cell is what a person would write, and exact: numbers in all their digits, `true` or `false`, dates
-/// `2026-11-20`, timestamps `2026-11-20 14:00:00.123` (always three decimals, more when these are not zero; a zone
-/// after it, `+00:00`, for the types that have one), VARIANT as JSON on one line. NULL is `None`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Table {
-    /// As Snowflake names them: upper-case unless quoted in the statement.
-    pub columns: Vec<String>,
-    /// In the order of the result.
-    pub rows: Vec<Vec<Option<String>>>,
 }
 
 /// A session with Snowflake: it logs in when it is first needed, and again when Snowflake has forgotten it.
@@ -246,42 +233,4 @@ async fn cancel(canceller: &connector::QueryCanceller) {
     if let Err(error) = canceller.cancel().await {
         tracing::warn!(error = %error, request_id = canceller.request_id(), "failed to cancel a statement");
     }
-}
-
-/// Cells as the connector holds them: Snowflake's own text.
-struct RawRow(Vec<Option<String>>);
-
-impl connector::FromRow for RawRow {
-    type Plan = usize;
-
-    fn build_plan(context: connector::RowPlanContext<'_>) -> Result<usize, connector::error::PlanBuildError> {
-        Ok(context.schema().len())
-    }
-
-    fn from_row_with_plan(
-        row: connector::RowRef<'_>,
-        n_columns: &usize,
-    ) -> Result<Self, connector::error::RowDecodeError> {
-        let cells = (0..*n_columns).map(|i| Ok(row.cell_at(i)?.raw().map(str::to_owned)));
-        Ok(Self(cells.collect::<Result<_, connector::error::SchemaError>>()?))
-    }
-}
-
-fn to_table(result: &connector::ResultTable) -> Result<Table, Cause> {
-    let columns = result.schema().columns();
-    let mut rows = Vec::with_capacity(result.row_count());
-    for row in result.rows::<RawRow>()? {
-        let mut cells = Vec::with_capacity(columns.len());
-        for (raw, column) in row?.0.into_iter().zip(columns) {
-            let cell = raw.map(|raw| {
-                rendered(&raw, column.ty()).ok_or_else(|| Cause::Cell {
-                    column: column.name().to_owned(),
-                    column_type: column.ty().to_string(),
-                })
-            });
-            cells.push(cell.transpose()?);
-        }
-        rows.push(cells);
-    }
-    Ok(Table { columns: columns.iter().map(|column| column.name().to_owned()).collect(), rows })
 }

@@ -33,7 +33,7 @@ pub fn column_type(column: &Column) -> String {
         DataType::Float => "FLOAT".to_owned(),
         DataType::Boolean => "BOOLEAN".to_owned(),
         DataType::Timestamp if column.name == ARRIVED_AT => "TIMESTAMP_NTZ(3)".to_owned(),
-        DataType::Timestamp => "TIMESTAMP_NTZ(9)".to_owned(),
+        DataType::Timestamp | DataType::Epoch(_) => "TIMESTAMP_NTZ(9)".to_owned(),
         DataType::Date => "DATE".to_owned(),
         DataType::Variant => "VARIANT".to_owned(),
         // `String`, and whatever core may add: text holds any value.

@@ -2,6 +2,8 @@
 
 use landfall_core::config::{ConfigError, PIPELINE_FILE, TIME_SCALE, Timeouts, Variable, Variables};
 
+use crate::private_key;
+
 /// What upsert is told by its environment.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -101,6 +103,16 @@ impl Config {
         let mut variables = Variables::new(get);
         let secret = variables.optional(SNOWFLAKE_PRIVATE_KEY_SECRET);
         let file = variables.optional(SNOWFLAKE_PRIVATE_KEY_FILE);
+        for (variable, value) in [(SNOWFLAKE_PRIVATE_KEY_SECRET, &secret), (SNOWFLAKE_PRIVATE_KEY_FILE, &file)] {
+            // Said without the value, and before anything else could say it.
+            if value.as_ref().is_some_and(|value| private_key::looks_like_one(value)) {
+                variables.fault(variable, "holds a key, or more than one line, and not where the key is");
+            }
+        }
+        if let Some(path) = file.as_ref().filter(|path| path.starts_with('~')) {
+            variables
+                .fault(SNOWFLAKE_PRIVATE_KEY_FILE, &format!("is \"{path}\", and only a shell expands ~: write it out"));
+        }
         let private_key = match (secret, file) {
             (Some(secret), None) => PrivateKey::Secret(secret),
             (None, Some(file)) => PrivateKey::File(file),
@@ -117,9 +129,16 @@ impl Config {
         if url.as_ref().is_some_and(|url| !url.starts_with("https://") && !url.starts_with("http://127.0.0.1:")) {
             variables.fault(SNOWFLAKE_URL, "is no https:// URL (http:// is for the local stack alone)");
         }
+        if url.as_ref().is_some_and(|url| url.starts_with("https://app.snowflake.com")) {
+            variables.fault(SNOWFLAKE_URL, "is the URL of the console in a browser, and rarely needed: leave it out");
+        }
+        let account = variables.text(SNOWFLAKE_ACCOUNT);
+        if let Some(what) = account_fault(&account) {
+            variables.fault(SNOWFLAKE_ACCOUNT, &what);
+        }
         let config = Self {
             pipeline_file: variables.text(PIPELINE_FILE),
-            account: variables.text(SNOWFLAKE_ACCOUNT),
+            account,
             user: variables.text(SNOWFLAKE_USER),
             private_key,
             role: variables.optional(SNOWFLAKE_ROLE),
@@ -130,6 +149,34 @@ impl Config {
         variables.finish()?;
         Ok(config)
     }
+}
+
+/// What keeps a text from being an account identifier, and the identifier that was meant.
+fn account_fault(value: &str) -> Option<String> {
+    let is_identifier = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if is_identifier(value) && !value.contains(".snowflakecomputing.") {
+        return None;
+    }
+    let bare = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
+    let bare = bare.split_once("://").map_or(bare, |(_, rest)| rest);
+    let mut parts = bare.split('/');
+    let account = match (parts.next(), parts.next(), parts.next()) {
+        // The console has both in its path.
+        (Some("app.snowflake.com"), Some(organization), Some(account)) => format!("{organization}-{account}"),
+        (Some(host), ..) => {
+            let account = host.split(".snowflakecomputing.").next().unwrap_or(host);
+            account.strip_suffix(".privatelink").unwrap_or(account).to_owned()
+        }
+        (None, ..) => String::new(),
+    };
+    let mut what = format!("is \"{value}\", not just an account");
+    if !account.is_empty() && is_identifier(&account) && account != "app.snowflake.com" {
+        what.push_str(&format!(": write {account}"));
+    }
+    if value.contains(".privatelink.") {
+        what.push_str(", and the URL as SNOWFLAKE_URL");
+    }
+    Some(what)
 }
 
 #[cfg(test)]
@@ -172,6 +219,8 @@ mod tests {
             ])
         };
         assert!(with("https://a.example").is_ok() && with("http://127.0.0.1:1").is_ok());
+        let console = with("https://app.snowflake.com/acme/prod").unwrap_err();
+        assert!(console.contains("SNOWFLAKE_URL is the URL of the console in a browser"), "{console}");
         for url in ["foo", "http://a.example"] {
             let error = with(url).unwrap_err();
             assert!(error.contains("SNOWFLAKE_URL is no https:// URL") && error.contains("for example"), "{error}");
@@ -182,5 +231,56 @@ mod tests {
     fn a_key_comes_from_one_place() {
         let error = read(&[("SNOWFLAKE_PRIVATE_KEY_FILE", "f"), ("SNOWFLAKE_PRIVATE_KEY_SECRET", "s")]).unwrap_err();
         assert!(error.contains("SNOWFLAKE_PRIVATE_KEY_FILE is set, and so is"), "{error}");
+    }
+
+    #[test]
+    fn an_account_is_given_by_its_bare_identifier() {
+        let with = |account| {
+            read(&[("SNOWFLAKE_ACCOUNT", account), ("SNOWFLAKE_USER", "u"), ("SNOWFLAKE_PRIVATE_KEY_SECRET", "s")])
+        };
+        let cases = [
+            ("https://acme-prod.snowflakecomputing.com", "write acme-prod"),
+            ("https://acme-prod.snowflakecomputing.com/console", "write acme-prod"),
+            ("acme-prod.snowflakecomputing.com", "write acme-prod"),
+            ("https://xy12345.eu-central-1.snowflakecomputing.com", "write xy12345.eu-central-1"),
+            ("https://app.snowflake.com/acme/prod/#/homepage", "write acme-prod"),
+            ("acme-prod.privatelink.snowflakecomputing.com", "write acme-prod, and the URL as SNOWFLAKE_URL"),
+            (" acme-prod", "write acme-prod"),
+            ("\"acme-prod\"", "write acme-prod"),
+        ];
+        for (account, remedy) in cases {
+            let error = with(account).unwrap_err();
+            let expected = format!(
+                "SNOWFLAKE_ACCOUNT is \"{account}\", not just an account: {remedy}; set it to the account identifier, \
+                 organization-account, for example SNOWFLAKE_ACCOUNT=acme-prod"
+            );
+            assert!(error.contains(&expected), "{error}");
+        }
+        for account in ["acme-prod", "ACME-PROD_2", "xy12345.eu-central-1", "xy12345.us-east-2.aws", "local"] {
+            assert!(with(account).is_ok(), "{account}");
+        }
+    }
+
+    #[test]
+    fn a_key_where_its_place_belongs_is_not_shown() {
+        let key = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\n-----END PRIVATE KEY-----";
+        let base64 = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC".repeat(50);
+        for name in ["SNOWFLAKE_PRIVATE_KEY_FILE", "SNOWFLAKE_PRIVATE_KEY_SECRET"] {
+            for key in [key, &base64] {
+                let error = read(&[("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u"), (name, key)]).unwrap_err();
+                assert!(
+                    error.contains(&format!("{name} holds a key, or more than one line, and not where")),
+                    "{error}"
+                );
+                assert!(!error.contains("MIIEvQ"), "{error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_path_that_only_a_shell_understands_is_named() {
+        let file = ("SNOWFLAKE_PRIVATE_KEY_FILE", "~/rsa_key.p8");
+        let error = read(&[("SNOWFLAKE_ACCOUNT", "a"), ("SNOWFLAKE_USER", "u"), file]).unwrap_err();
+        assert!(error.contains("is \"~/rsa_key.p8\", and only a shell expands ~: write it out; set it to"), "{error}");
     }
 }

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use landfall_core::Pipeline;
 use landfall_core::config::{self as settings, StartError};
 use landfall_core::upsert::{Request, Response};
-use landfall_snowflake::{Config as SessionConfig, Fate, Session};
+use landfall_snowflake::{Config as SessionConfig, Fate, Session, SessionError};
 use tracing::info;
 
 use crate::config::Config;
@@ -22,6 +23,23 @@ use crate::snowflake::Snowflake;
 pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
+    let timeouts = config.timeouts;
+    let session = session(config, &pipeline).await?;
+    check_log_in(&session).await?;
+    settings::check_lambda(get)?;
+    let warehouse = &Snowflake { session, pipeline };
+    let (statement, in_all) = (timeouts.statement(), timeouts.upsert_function());
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
+        invocation(&event.payload, warehouse, in_all - statement).await
+    }))
+    .await
+}
+
+/// A session as the function has it: not logged in yet, in the pipeline's database and schema.
+///
+/// # Errors
+/// A private key that cannot be had, and what no session can be made of: setup faults.
+pub async fn session(config: Config, pipeline: &Pipeline) -> Result<Session, StartError> {
     let session = Session::new(SessionConfig {
         private_key_pem: private_key(&config.private_key).await?,
         account: config.account,
@@ -33,26 +51,21 @@ pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runt
         schema: Some(pipeline.snowflake.schema.clone()),
         query_tag: format!("landfall/{}", pipeline.name),
         statement_timeout: config.timeouts.statement(),
-    })?;
-    check_log_in(&session).await?;
-    let warehouse = &Snowflake { session, pipeline };
-    let statement = config.timeouts.statement();
-    let in_all = config.timeouts.upsert_function();
-    lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
-        invocation(&event.payload, warehouse, in_all - statement).await
-    }))
-    .await
+    });
+    session.map_err(|error| setup(&error))
 }
 
 /// A wrong account, user or key fails the cold start; an account that cannot be reached now may be at the first request.
 async fn check_log_in(session: &Session) -> Result<(), StartError> {
     match session.log_in().await {
-        Err(error) if error.fate() == Fate::Setup => {
-            let remedy = error.remedy().unwrap_or("check SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and the private key");
-            Err(StartError::Port { what: format!("{}; {remedy}", landfall_core::chain(&error)), source: None })
-        }
+        Err(error) if error.fate() == Fate::Setup => Err(setup(&error)),
         _ => Ok(()),
     }
+}
+
+fn setup(error: &SessionError) -> StartError {
+    let remedy = error.remedy().unwrap_or("check SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER and the private key");
+    StartError::Port { what: format!("{}; {remedy}", landfall_core::chain(error)), source: None }
 }
 
 /// `start_within` is how long after its start it may start another statement.

@@ -9,7 +9,8 @@ mod function;
 pub mod handler;
 pub mod memory;
 pub mod ports;
+mod private_key;
 mod secret;
 mod snowflake;
 
-pub use function::run;
+pub use function::{run, session};

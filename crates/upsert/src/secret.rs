@@ -1,34 +1,78 @@
 //! Where the private key comes from.
 
-use aws_config::BehaviorVersion;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_secretsmanager::config::ProvideCredentials as _;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use landfall_core::config::{self, StartError};
+use landfall_core::root_cause;
 use landfall_snowflake::Secret;
 
 use crate::config::{KEY_FILE, PrivateKey};
+use crate::private_key::{KeyFault, fault};
 
 /// Fetches the private key, once at cold start.
 ///
 /// # Errors
-/// What to change: the secret's name, the function's rights, the file's path.
+/// What to change: the secret's name, the function's rights, the file's path, the key itself.
 pub(crate) async fn private_key(private_key: &PrivateKey) -> Result<Secret, StartError> {
-    match private_key {
-        PrivateKey::File(path) => config::file(KEY_FILE, path, |path| std::fs::read_to_string(path)).map(Secret::new),
-        PrivateKey::Secret(id) => from_secrets_manager(id).await,
+    let (place, file, text) = match private_key {
+        PrivateKey::File(path) => (format!("SNOWFLAKE_PRIVATE_KEY_FILE={path}"), path.as_str(), from_file(path)?),
+        PrivateKey::Secret(id) => {
+            (format!("SNOWFLAKE_PRIVATE_KEY_SECRET={id}"), "<key>", from_secrets_manager(id).await?)
+        }
+    };
+    match fault(&text) {
+        // Some editors begin a file with a byte order mark.
+        None => Ok(Secret::new(text.trim_start_matches('\u{feff}'))),
+        Some(KeyFault { what, remedy }) => {
+            let remedy = remedy.replace("<key>", file);
+            Err(port(format!("failed to use the private key of {place}: it is {what}; {remedy}")))
+        }
     }
 }
 
-async fn from_secrets_manager(id: &str) -> Result<Secret, StartError> {
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
-    let client = aws_sdk_secretsmanager::Client::new(&sdk);
-    let secret = client.get_secret_value().secret_id(id).send().await.map_err(|error| StartError::Port {
-        what: format!(
-            "failed to fetch the secret {id}; check SNOWFLAKE_PRIVATE_KEY_SECRET, and allow the function's role \
-             secretsmanager:GetSecretValue on it"
-        ),
-        source: Some(error.into_source().unwrap_or_else(Into::into)),
-    })?;
-    secret.secret_string().map(Secret::new).ok_or_else(|| StartError::Port {
-        what: format!("failed to use the secret {id}: it is binary; store the private key as text (PKCS#8 PEM)"),
-        source: None,
+fn from_file(path: &str) -> Result<String, StartError> {
+    // A key in DER is no text, and is to be told from a file that cannot be read.
+    config::file(KEY_FILE, path, |path| Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned()))
+}
+
+async fn from_secrets_manager(id: &str) -> Result<String, StartError> {
+    let client = aws_sdk_secretsmanager::Client::new(&aws_config().await?);
+    let secret = client.get_secret_value().secret_id(id).send().await.map_err(|error| refused(id, &error))?;
+    secret.secret_string().map(str::to_owned).ok_or_else(|| {
+        port(format!("failed to use the secret {id}: it is binary; store the private key as text (PKCS#8 PEM)"))
     })
+}
+
+fn refused(id: &str, error: &SdkError<GetSecretValueError>) -> StartError {
+    let said = match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        (None, _) => root_cause(error),
+    };
+    let remedy = if error.raw_response().is_some() {
+        "check SNOWFLAKE_PRIVATE_KEY_SECRET and that it is in this region, for example \
+         SNOWFLAKE_PRIVATE_KEY_SECRET=landfall/snowflake-key, and allow the function's role \
+         secretsmanager:GetSecretValue on it (and kms:Decrypt, if it has a key of its own)"
+    } else {
+        "check the network (in a VPC: an endpoint for the service), AWS_REGION and, if it is set, \
+         AWS_ENDPOINT_URL_SECRETS_MANAGER"
+    };
+    port(format!("failed to fetch the secret {id}; {remedy}: {said}"))
+}
+
+/// The region and the credentials that the environment or a profile names.
+async fn aws_config() -> Result<SdkConfig, StartError> {
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let no_credentials = match sdk.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.err().map(|error| root_cause(&error)),
+        None => Some("there is no provider of any".to_owned()),
+    };
+    config::check_aws(sdk.region().is_some(), no_credentials)?;
+    Ok(sdk)
+}
+
+fn port(what: String) -> StartError {
+    StartError::Port { what, source: None }
 }

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use comfy_table::{Table as TextTable, presets};
 use landfall_local::stack::{BUCKET, Stack};
 use landfall_snowflake::{Session, Table, ddl};
+
+use crate::console::program;
+use crate::table::markdown;
 
 /// All files below a folder; none when there is no such folder.
 pub(super) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
@@ -36,14 +38,12 @@ pub(super) async fn show(session: &Session, stack: &Stack) -> anyhow::Result<Str
     Ok(format!("{}\n\nThe last five rows, through SQL:\n\n{}\n", text(&validation), text(&sample)))
 }
 
-fn text(table: &Table) -> TextTable {
-    let mut text = TextTable::new();
-    text.load_style(presets::ASCII_MARKDOWN);
-    text.set_header(table.columns.iter().map(|name| name.strip_prefix("KINESIS_").unwrap_or(name)));
-    for row in &table.rows {
-        text.add_row(row.iter().map(|cell| cell.as_deref().map_or("NULL".to_owned(), shortened)));
-    }
-    text
+/// A table that is not wider than most terminals.
+fn text(table: &Table) -> String {
+    let columns = table.columns.iter().map(|name| name.strip_prefix("KINESIS_").unwrap_or(name).to_owned());
+    let row = |row: &Vec<Option<String>>| row.iter().map(|cell| cell.as_deref().map(shortened)).collect();
+    let rows = table.rows.iter().map(row);
+    markdown(&Table { columns: columns.collect(), kinds: table.kinds.clone(), rows: rows.collect() })
 }
 
 /// A sequence number's middle says nothing to a person.
@@ -60,12 +60,10 @@ fn shortened(text: &str) -> String {
 pub(super) fn where_to_look(stack: &Stack, dir: &Path) -> String {
     let bucket = dir.join("s3").join(BUCKET);
     let landing = &stack.pipeline.landing;
-    // cargo says so to what it runs; then `landfall` is on nobody's PATH yet.
-    let from_cargo = std::env::var_os("CARGO_MANIFEST_DIR").is_some();
-    let landfall = if from_cargo { "cargo run --release --" } else { "landfall" };
+    let landfall = program();
     format!(
         "Where to look:\n  CSV objects   {}\n  dead letters  {}\n  logs          {}\n\nNext: {landfall} demo \
-         --poison 0.01 --keep, or {landfall} schema",
+         --poison 0.01 --keep, or {landfall} dev",
         bucket.join(&landing.prefix).display(),
         bucket.join(&landing.dead_letter_prefix).display(),
         dir.join("logs").display(),

@@ -6,7 +6,6 @@ mod reconcile;
 mod summary;
 mod watch;
 
-use std::future::Future;
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -18,7 +17,8 @@ use tokio::sync::mpsc;
 
 use crate::args::DemoOptions;
 use crate::console::{self, Progress};
-use crate::pipeline_file;
+use crate::interrupt::{stopped, unless_stopped};
+use crate::pipeline_file::{self, PipelineFile};
 
 use self::summary::Summary;
 
@@ -27,34 +27,20 @@ const MAX_RETRIES: u32 = 5;
 
 /// Runs the demo. Ctrl-C stops it and everything that it started.
 pub(crate) async fn run(options: DemoOptions) -> anyhow::Result<ExitCode> {
-    let template = Template::parse(&pipeline_file::template(options.template.as_deref())?)?;
+    let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?;
+    let template = pipeline_file::template(options.template.as_deref(), &pipeline.pipeline)?;
     let progress = Progress::new();
-    let Some(stack) = unless_stopped(start(&options, &progress)).await else {
+    let Some(stack) = unless_stopped(start(&options, &pipeline, &progress)).await else {
         return Ok(stopped(&progress));
     };
     let mut stack = stack?;
     let done = unless_stopped(story(&options, template, &mut stack, &progress)).await;
     progress.clear();
     if options.keep && matches!(done, Some(Ok(_))) {
-        keep(&stack).await?;
+        keep(&mut stack).await?;
     }
     stack.stop().await;
     done.unwrap_or_else(|| Ok(stopped(&progress)))
-}
-
-/// What `future` comes to, or `None` after Ctrl-C.
-async fn unless_stopped<T>(future: impl Future<Output = T>) -> Option<T> {
-    tokio::select! {
-        done = future => Some(done),
-        _ = tokio::signal::ctrl_c() => None,
-    }
-}
-
-fn stopped(progress: &Progress) -> ExitCode {
-    progress.clear();
-    console::print_note("stopped; nothing is left running");
-    // 128 + SIGINT, as shells have it.
-    ExitCode::from(130)
 }
 
 async fn story(
@@ -82,21 +68,16 @@ async fn story(
     if options.json {
         console::print(&serde_json::to_string_pretty(&summary)?)?;
     } else {
-        console::print(&format!("{summary}\n{shown}\n{}", look::where_to_look(stack, &options.dir)))?;
+        console::print(&format!("{summary}\n{shown}\n{}", look::where_to_look(stack, &options.stack.dir)))?;
     }
     Ok(if summary.reconciles { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn start(options: &DemoOptions, progress: &Progress) -> anyhow::Result<Stack> {
+async fn start(options: &DemoOptions, pipeline: &PipelineFile, progress: &Progress) -> anyhow::Result<Stack> {
     let settings = stack::Settings {
-        dir: options.dir.clone(),
-        venv_dir: options.dir.join("venv"),
-        pipeline: pipeline_file::pipeline(options.pipeline.as_deref())?,
-        program: std::env::current_exe()?,
-        args: vec!["function".to_owned()],
         concurrency: usize::from(options.shards),
-        time_scale: 1.0,
         clean: !options.append,
+        ..options.stack.settings(pipeline)?
     };
     Ok(Stack::start(settings, |step: &str| progress.step(step)).await?)
 }
@@ -132,7 +113,8 @@ async fn push(
     watch.finish(sent, &stack.bucket_dir(stack::BUCKET))
 }
 
-async fn keep(stack: &Stack) -> anyhow::Result<()> {
+async fn keep(stack: &mut Stack) -> anyhow::Result<()> {
+    stack.announce().await?;
     console::print_note(&format!(
         "The stack is still running; stop it with Ctrl-C.\n  S3         {}\n  Lambda     {}\n  Snowflake  {} (user {}, key {})",
         stack.s3.endpoint(),

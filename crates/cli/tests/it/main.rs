@@ -4,8 +4,14 @@
     reason = "a test that cannot go on has failed; clippy exempts only functions marked #[test]"
 )]
 
+mod check;
 mod demo;
+mod dev;
+mod init;
 mod messages;
 #[cfg(target_os = "linux")]
 mod processes;
+mod readme;
+mod replay;
+mod sql;
 mod support;

@@ -48,10 +48,11 @@ fn faults_of_a_pipeline_are_named_with_their_lines() {
 
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(
-        error.starts_with("error: failed to read the pipeline: 1 fault\n  line 9: there is no type \"int\""),
-        "{error}"
+    let file = file.display();
+    let expected = format!(
+        "error: failed to use {file}: failed to read the pipeline: 1 fault\n  line 9: there is no type \"int\""
     );
+    assert!(error.starts_with(&expected), "{error}");
     assert!(!error.contains('\x1b'), "colour where there is no terminal: {error}");
 }
 
@@ -60,7 +61,7 @@ fn a_file_that_is_not_there_is_named_and_the_option_too() {
     let output = landfall(&["schema", "--pipeline", "no-such.toml"]).output().unwrap();
     insta::assert_snapshot!(text(&output.stderr), @"
     error: failed to read no-such.toml: No such file or directory (os error 2)
-    try: give --pipeline the path of a file that can be read
+    try: name a pipeline.toml that can be read; landfall init writes one
     ");
 }
 

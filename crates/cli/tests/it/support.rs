@@ -23,9 +23,16 @@ pub(crate) fn landfall(args: &[&str]) -> Command {
     command
 }
 
+/// A command on the stack of a folder.
+pub(crate) fn in_dir(command: &str, dir: &Path) -> Command {
+    let mut command = landfall(&[command, "--dir"]);
+    command.arg(dir);
+    command
+}
+
 pub(crate) fn demo(dir: &Path, args: &[&str]) -> Command {
-    let mut command = landfall(&["demo", "--dir"]);
-    command.arg(dir).args(args);
+    let mut command = in_dir("demo", dir);
+    command.args(args);
     command
 }
 

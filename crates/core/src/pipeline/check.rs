@@ -7,7 +7,8 @@ use toml::de::{DeTable, DeValue};
 
 use super::section::{Faults, Section};
 use super::{
-    Compression, DataType, Documents, EXTRA, Field, Landing, Layout, PROVENANCE, Pipeline, Snowflake, UnknownFields,
+    Compression, DataType, Documents, EXTRA, EpochUnit, Field, Landing, Layout, PROVENANCE, Pipeline, Snowflake,
+    UnknownFields,
 };
 
 /// One thing that is wrong with a pipeline.toml.
@@ -156,13 +157,15 @@ fn data_type(text: &str, at: usize, faults: &mut Faults<'_>) -> Option<DataType>
         "boolean" => DataType::Boolean,
         "string" => DataType::String,
         "timestamp" => DataType::Timestamp,
+        "timestamp(s)" => DataType::Epoch(EpochUnit::Seconds),
+        "timestamp(ms)" => DataType::Epoch(EpochUnit::Milliseconds),
         "date" => DataType::Date,
         "variant" => DataType::Variant,
         _ => match decimal(text) {
             Some(decimal) => decimal,
             None => {
                 let remedy = "write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, \
-                              timestamp, date or variant";
+                              timestamp, timestamp(s), timestamp(ms), date or variant";
                 faults.add(at, format!("there is no type \"{text}\""), remedy);
                 return None;
             }

@@ -63,8 +63,10 @@ pub enum DataType {
     Boolean,
     /// Text.
     String,
-    /// A moment, stored as UTC without a zone.
+    /// A moment as ISO 8601 text, stored as UTC without a zone.
     Timestamp,
+    /// A moment as a number since 1970, UTC, stored as `Timestamp` is.
+    Epoch(EpochUnit),
     /// A calendar day, `2026-11-20`.
     Date,
     /// Any JSON.
@@ -80,10 +82,21 @@ impl fmt::Display for DataType {
             Self::Boolean => f.write_str("boolean"),
             Self::String => f.write_str("string"),
             Self::Timestamp => f.write_str("timestamp"),
+            Self::Epoch(EpochUnit::Seconds) => f.write_str("timestamp(s)"),
+            Self::Epoch(EpochUnit::Milliseconds) => f.write_str("timestamp(ms)"),
             Self::Date => f.write_str("date"),
             Self::Variant => f.write_str("variant"),
         }
     }
+}
+
+/// What the number of an epoch timestamp counts. Either may have a fraction, down to nanoseconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EpochUnit {
+    /// `timestamp(s)`
+    Seconds,
+    /// `timestamp(ms)`
+    Milliseconds,
 }
 
 /// What becomes of JSON keys that no field names.

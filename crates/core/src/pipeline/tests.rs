@@ -63,6 +63,8 @@ fields = [
     { name = "f", type = "float" },
     { name = "b", type = "boolean" },
     { name = "t", type = "timestamp" },
+    { name = "s", type = "timestamp(s)" },
+    { name = "ms", type = "timestamp(ms)" },
     { name = "d", type = "date" },
     { name = "v", type = "variant" },
 ]
@@ -89,6 +91,8 @@ fn every_type_and_option_is_read() {
     F float ["f"]
     B boolean ["b"]
     T timestamp ["t"]
+    S timestamp(s) ["s"]
+    MS timestamp(ms) ["ms"]
     D date ["d"]
     V variant ["v"]
     "#);
@@ -167,15 +171,15 @@ microbatch_table = "T"
       line 3: the file `documents` is an array; write documents = "lines"
       line 7: `column` is "sensorid", which is no upper-case identifier; write "SENSORID"
       line 9: the field has no key `requierd`; write `required`
-      line 14: there is no type "decimal(39,2)"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, date or variant
+      line 14: there is no type "decimal(39,2)"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, timestamp(s), timestamp(ms), date or variant
       line 18: the column EXTRA is Landfall's own; give the field another column
-      line 19: there is no type "decimal(5,6)"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, date or variant
+      line 19: there is no type "decimal(5,6)"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, timestamp(s), timestamp(ms), date or variant
       line 21: `temperature` and `status` share the column STATUS; give one of them another column
       line 24: the field `type` is an integer; write type = "integer"
       line 28: the column KINESIS_SHARD_ID is Landfall's own; give the field another column
       line 30: the field `required` is a string; write required = true or required = false
       line 32: `/a` and `/a/b` name the same value, or one holds the other; remove one of them
-      line 34: there is no type "text"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, date or variant
+      line 34: there is no type "text"; write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, timestamp, timestamp(s), timestamp(ms), date or variant
       line 37: the partitioning field `/a` is optional; add required = true to it, or partition by another
       line 37: the partitioning field `/a` is a variant; partition by a scalar field
       line 38: `partition_label` holds a slash; use letters, digits, - and _
@@ -252,7 +256,7 @@ fn the_partitioning_field_is_a_required_scalar() {
     );
     // A wrong type is no reason to say that the field is not there.
     let types = "write integer, decimal(p,s) with p up to 38 and s up to p (37 at most), float, boolean, string, \
-                 timestamp, date or variant";
+                 timestamp, timestamp(s), timestamp(ms), date or variant";
     check("type = \"integer\"     ", "type = \"int\"     ", &[&format!("line 9: there is no type \"int\"; {types}")]);
 }
 

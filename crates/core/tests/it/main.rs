@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
 
 mod hostile;
+mod infer;
 mod laws;
 
 use landfall_core::{ArrivedAt, Pipeline, Record, SequenceNumber};

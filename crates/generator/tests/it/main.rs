@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod error;
 #[cfg(test)]
+mod fitting;
+#[cfg(test)]
 mod poison;
 #[cfg(test)]
 mod sensor;

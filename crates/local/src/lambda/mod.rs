@@ -105,9 +105,9 @@ pub struct Invoker {
 }
 
 impl LambdaHost {
-    /// Listens on 127.0.0.1 and a port of the system's choosing. No process is started before it is needed.
-    pub async fn start(functions: Vec<Function>) -> Result<Self, LambdaError> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(LambdaError::Listen)?;
+    /// Listens on 127.0.0.1; `port` 0 is one of the system's choosing. No process is started before it is needed.
+    pub async fn start(functions: Vec<Function>, port: u16) -> Result<Self, LambdaError> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(LambdaError::Listen)?;
         let address = listener.local_addr().map_err(LambdaError::Listen)?;
         let state = Arc::new(State::new(functions, address)?);
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::ObjectCreated;
 
 /// Holds uploads that are not complete yet. No bucket is called so: a name begins with a letter or a digit.
-const UPLOADS: &str = ".uploads";
+pub(super) const UPLOADS: &str = ".uploads";
 
 /// The files under one root.
 #[derive(Debug)]
@@ -97,7 +97,8 @@ impl Files {
     pub(super) fn upload(&self) -> io::Result<(Upload, File)> {
         let n = self.n_uploads.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(UPLOADS).join(n.to_string());
-        let file = File::create_new(&path)?;
+        // The folder was emptied and no number comes twice, so nothing stands there, but for what stands in for a full disk.
+        let file = File::create(&path)?;
         Ok((Upload { path }, file))
     }
 
@@ -144,12 +145,16 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
 
 /// What a client is told: a key that cannot be a file fails for good (400), anything else may be tried again (500).
 pub(super) fn refusal(error: io::Error) -> s3s::S3Error {
-    use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory};
+    use io::ErrorKind::{AlreadyExists, InvalidFilename, IsADirectory, NotADirectory, QuotaExceeded, StorageFull};
     match error.kind() {
         AlreadyExists | InvalidFilename | IsADirectory | NotADirectory => s3_error!(
             InvalidArgument,
             "the local S3 keeps objects as files, and cannot keep this one ({error}): \
              no key may go on after another object's key and '/', and no part may be over 255 bytes"
+        ),
+        StorageFull | QuotaExceeded => s3_error!(
+            InternalError,
+            "no space left on device: free some on the disk where the local S3 keeps its objects"
         ),
         _ => s3_error!(InternalError, "failed to reach the object's file: {error}"),
     }

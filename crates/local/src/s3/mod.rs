@@ -9,6 +9,7 @@
 //! (with ranges), HeadObject, DeleteObject(s), ListObjectsV2. What it has not: multipart uploads, copies, versions, metadata
 //! (a content type is accepted and forgotten; only the answer to a PUT has an ETag). Operations it has not get `NotImplemented`.
 
+mod auth;
 mod checksum;
 mod files;
 mod list;
@@ -22,7 +23,6 @@ use std::time::Duration;
 
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder as ConnectionBuilder;
-use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::UnboundedSender;
@@ -30,6 +30,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::auth::OnePair;
 use self::files::Files;
 
 /// The access key of the local S3. No secret: it is in the source, and the server listens on 127.0.0.1 alone.
@@ -86,19 +87,19 @@ pub struct LocalS3 {
 }
 
 impl LocalS3 {
-    /// Serves the folder `root`, made if absent, on 127.0.0.1 and a port of the system's choosing.
+    /// Serves the folder `root`, made if absent, on 127.0.0.1; `port` 0 is one of the system's choosing.
     ///
     /// Every stored object is sent to `notify` once, after its file is complete under its name and before the client
     /// has its answer; also when the client has hung up meanwhile. A refused or broken-off upload sends nothing. A
     /// receiver that is gone is no fault.
-    pub async fn start(root: &Path, notify: UnboundedSender<ObjectCreated>) -> Result<Self, S3Error> {
+    pub async fn start(root: &Path, port: u16, notify: UnboundedSender<ObjectCreated>) -> Result<Self, S3Error> {
         let files = Files::open(root, notify).map_err(|source| S3Error::Root { path: root.into(), source })?;
         let files = Arc::new(files);
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.map_err(S3Error::Listen)?;
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(S3Error::Listen)?;
         let address = listener.local_addr().map_err(S3Error::Listen)?;
 
         let mut service = S3ServiceBuilder::new(service::Service::new(files.clone()));
-        service.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        service.set_auth(OnePair);
         let stopping = CancellationToken::new();
         let server = AbortOnDropHandle::new(tokio::spawn(serve(listener, service.build(), stopping.clone())));
         Ok(Self { address, files, stopping, server })
@@ -155,3 +156,6 @@ async fn serve(listener: TcpListener, service: S3Service, stopping: Cancellation
     }
     connections.shutdown().await;
 }
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests;

@@ -61,6 +61,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--db-path", type=Path, required=True)
     parser.add_argument("--key-file", type=Path, required=True)
+    parser.add_argument("--port", type=int, default=0)
     arguments = parser.parse_args()
     # The parent decides about Ctrl-C, which the terminal sends to the whole process group.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -76,7 +77,7 @@ def main() -> None:
     arguments.db_path.mkdir(parents=True, exist_ok=True)
     repair()
     fs = server.shared_fs = open_databases(arguments.db_path)
-    listener = socket.create_server(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", arguments.port))
     # Without it an answer of two packets waits 40 ms for the client's acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     port = listener.getsockname()[1]

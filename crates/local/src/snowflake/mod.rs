@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use landfall_core::Pipeline;
 use landfall_snowflake::local::{Localized, for_local, statements};
+use landfall_snowflake::schema_change::{self, Deployed, SchemaError};
 use landfall_snowflake::{Config, Secret, Session, SessionError, ddl};
 use serde::Deserialize;
 use tokio::process::Command;
@@ -27,6 +28,9 @@ pub const ACCOUNT: &str = "local";
 
 /// The user that local sessions log in as.
 pub const USER: &str = "LANDFALL";
+
+/// The folder with a file for each database.
+const DATABASES: &str = "databases";
 
 const START_TIME_OUT: Duration = Duration::from_secs(60);
 const STATEMENT_TIME_OUT: Duration = Duration::from_secs(40);
@@ -67,6 +71,9 @@ pub enum SnowflakeError {
     /// A statement of the set-up failed.
     #[error("failed to set up the local Snowflake")]
     SetUp(#[from] SessionError),
+    /// The tables that an earlier run left cannot become the pipeline's. Nothing has been changed.
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
 }
 
 /// A running local Snowflake. It stops when dropped.
@@ -84,17 +91,18 @@ struct Ready {
 }
 
 impl LocalSnowflake {
-    /// Starts it on 127.0.0.1 and a port of the system's choosing; its databases persist in `dir`.
+    /// Starts it on 127.0.0.1; `port` 0 is one of the system's choosing. Its databases persist in `dir`.
     ///
     /// `python` is the interpreter of a venv with [`REQUIREMENTS`].
-    pub async fn start(python: &Path, dir: &Path) -> Result<Self, SnowflakeError> {
+    pub async fn start(python: &Path, dir: &Path, port: u16) -> Result<Self, SnowflakeError> {
         write_program(dir)?;
         let (key_file, log) = (dir.join("rsa_key.p8"), dir.join("snowflake.log"));
         let log_start = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let mut command = Command::new(python);
         // No bytecode beside the program, and nothing of the developer's own Python.
         command.args(["-B", "-u"]).arg(dir.join("launcher.py"));
-        command.arg("--db-path").arg(dir.join("databases")).arg("--key-file").arg(&key_file);
+        command.arg("--db-path").arg(dir.join(DATABASES)).arg("--key-file").arg(&key_file);
+        command.arg("--port").arg(port.to_string());
         command.env_remove("PYTHONPATH").env_remove("PYTHONHOME");
         let mut process = ChildProcess::spawn(command, Output::Lines, &log)?;
 
@@ -111,9 +119,7 @@ impl LocalSnowflake {
             }
         };
         let Ok(Ready { port }) = serde_json::from_str(&line) else { return Err(not_ready("it named no port")) };
-        let private_key = std::fs::read_to_string(&key_file)
-            .map(Secret::new)
-            .map_err(|source| SnowflakeError::Key { path: key_file.clone(), source })?;
+        let private_key = private_key(&key_file)?;
         Ok(Self { process, endpoint: format!("http://127.0.0.1:{port}"), key_file, private_key })
     }
 
@@ -134,28 +140,23 @@ impl LocalSnowflake {
 
     /// A session with the pipeline's database and schema as its own; not logged in yet.
     pub fn session(&self, pipeline: &Pipeline) -> Result<Session, SnowflakeError> {
-        Ok(Session::new(self.config(Some(pipeline)))?)
+        session(&self.endpoint, self.private_key.clone(), Some(pipeline))
     }
 
-    fn config(&self, pipeline: Option<&Pipeline>) -> Config {
-        Config {
-            account: ACCOUNT.to_owned(),
-            user: USER.to_owned(),
-            private_key_pem: self.private_key.clone(),
-            base_url: Some(self.endpoint.clone()),
-            role: None,
-            warehouse: None,
-            database: pipeline.map(|pipeline| pipeline.snowflake.database.clone()),
-            schema: pipeline.map(|pipeline| pipeline.snowflake.schema.clone()),
-            query_tag: "landfall/local".to_owned(),
-            statement_timeout: STATEMENT_TIME_OUT,
-        }
+    /// The staging tables of a pipeline as they are now.
+    pub async fn deployed(&self, pipeline: &Pipeline) -> Result<Deployed, SnowflakeError> {
+        let session = session(&self.endpoint, self.private_key.clone(), None)?;
+        Ok(Deployed::read(&session, pipeline).await?)
     }
 
-    /// Runs the SQL of infra/snowflake for `pipeline`, with `landing_zone` (a folder) as the stage. Answers with what
-    /// was stripped from it because fakesnow lacks it.
+    /// Runs the SQL of infra/snowflake for `pipeline`, with `landing_zone` (a folder) as the stage. Tables that an earlier
+    /// run left get the columns that the pipeline has by now. Answers with what was stripped because fakesnow lacks it.
     pub async fn set_up(&self, pipeline: &Pipeline, landing_zone: &Path) -> Result<Vec<String>, SnowflakeError> {
-        let session = Session::new(self.config(None))?;
+        let session = session(&self.endpoint, self.private_key.clone(), None)?;
+        // Before the scripts: a view names the columns of its table.
+        for change in schema_change::plan(pipeline, &self.deployed(pipeline).await?)?.changes {
+            session.query(&change.statement, &[]).await?;
+        }
         let stage_url = format!("file://{}/", landing_zone.display());
         let mut all_stripped = Vec::new();
         for script in ddl::scripts(pipeline) {
@@ -174,6 +175,37 @@ impl LocalSnowflake {
     pub async fn stop(mut self) {
         self.process.stop().await;
     }
+}
+
+/// Whether the pipeline's database has ever been made in `dir`.
+pub(crate) fn has_database(dir: &Path, pipeline: &Pipeline) -> bool {
+    dir.join(DATABASES).join(format!("{}.db", pipeline.snowflake.database)).exists()
+}
+
+/// The private key that clients of a local Snowflake log in with.
+pub(crate) fn private_key(key_file: &Path) -> Result<Secret, SnowflakeError> {
+    let key = std::fs::read_to_string(key_file).map(Secret::new);
+    key.map_err(|source| SnowflakeError::Key { path: key_file.to_owned(), source })
+}
+
+/// A session with the local Snowflake at `endpoint`, in the pipeline's database and schema.
+pub(crate) fn session(
+    endpoint: &str,
+    private_key_pem: Secret,
+    pipeline: Option<&Pipeline>,
+) -> Result<Session, SnowflakeError> {
+    Ok(Session::new(Config {
+        account: ACCOUNT.to_owned(),
+        user: USER.to_owned(),
+        private_key_pem,
+        base_url: Some(endpoint.to_owned()),
+        role: None,
+        warehouse: None,
+        database: pipeline.map(|pipeline| pipeline.snowflake.database.clone()),
+        schema: pipeline.map(|pipeline| pipeline.snowflake.schema.clone()),
+        query_tag: "landfall/local".to_owned(),
+        statement_timeout: STATEMENT_TIME_OUT,
+    })?)
 }
 
 fn write_program(dir: &Path) -> Result<(), SnowflakeError> {

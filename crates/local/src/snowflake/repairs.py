@@ -304,6 +304,8 @@ def repair() -> None:
     server.describe_as_rowtype = reads_as_sql_error(server.describe_as_rowtype)
     info_schema.insert_table_comment_sql = omits_scratch_table(info_schema.insert_table_comment_sql)
     info_schema.insert_text_lengths_sql = omits_scratch_table(info_schema.insert_text_lengths_sql)
+    # It would have every SUM and AVG go through a double, that of decimals too.
+    fakesnow.cursor.transforms.numeric_agg_implicit_cast = lambda expression: expression
     fakesnow.cursor.copy_into = copy_into
     fakesnow_copy.handle_csv = handle_csv
     ReadCSV.read_expression = read_expression

@@ -35,7 +35,7 @@ pub(super) async fn create(python: &str, dir: &Path, progress: &dyn Fn(&str)) ->
         return Ok(());
     }
     let tail = log_tail(&log, 0);
-    Err(VenvError::Create { log, tail })
+    Err(VenvError::Create { dir: dir.to_owned(), log, tail })
 }
 
 /// Installs the packages, telling of each.
@@ -73,7 +73,7 @@ pub(super) async fn install(
         return Ok(());
     }
     let tail = log_tail(&log, 0);
-    Err(VenvError::Install { log, tail })
+    Err(VenvError::Install { dir: dir.to_owned(), log, tail })
 }
 
 /// The lines of a list that name a package.

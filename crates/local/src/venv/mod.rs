@@ -16,6 +16,9 @@ use self::interpreter::{CANDIDATES, Version};
 /// Holds what the venv was built from.
 const MARKER: &str = "landfall-requirements.txt";
 
+/// Begins the marker; the version follows, and then the list.
+const BUILT_BY: &str = "# built by Python ";
+
 /// A Python environment that is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Venv {
@@ -67,6 +70,8 @@ pub enum VenvError {
     /// `python -m venv` failed.
     #[error("failed to make the Python environment: {}", crate::process::last_line(tail))]
     Create {
+        /// The environment.
+        dir: PathBuf,
         /// Its log.
         log: PathBuf,
         /// The log's last lines.
@@ -75,6 +80,8 @@ pub enum VenvError {
     /// pip failed.
     #[error("failed to install the Python packages: {}", crate::process::last_line(tail))]
     Install {
+        /// The environment.
+        dir: PathBuf,
         /// Its log.
         log: PathBuf,
         /// The log's last lines.
@@ -93,11 +100,18 @@ impl VenvError {
                 format!("install Python {needed} or later: the local Snowflake runs on it")
             }
             Self::NoVenvModule { .. } => "install it; on Debian and Ubuntu: apt install python3-venv".to_owned(),
-            Self::Create { log, .. } => format!("see {}", log.display()),
-            Self::Install { log, .. } => format!(
+            Self::Create { dir, log, .. } => {
+                format!(
+                    "see {}, or remove the environment by hand and start again: rm -r {}",
+                    log.display(),
+                    dir.display()
+                )
+            }
+            Self::Install { dir, log, .. } => format!(
                 "check the network, which is needed once, or point pip at a package index that it reaches \
-                 (PIP_INDEX_URL); see {}",
-                log.display()
+                 (PIP_INDEX_URL); see {}; when all that is right, remove the environment by hand and start again: rm -r {}",
+                log.display(),
+                dir.display()
             ),
             Self::Write { .. } => "check that the folder can be written to and that the disk is not full".to_owned(),
             Self::Run { .. } | Self::Process(_) => "check that Python runs: python3 --version".to_owned(),
@@ -128,19 +142,26 @@ impl Venv {
     ) -> Result<Self, VenvError> {
         let dir = std::path::absolute(dir).map_err(write_failure(dir))?;
         let venv = Self { python: dir.join("bin").join("python") };
-        if venv.is_current(&dir, requirements).await {
+        if venv.state(&dir, requirements).await == State::Current {
             return Ok(venv);
         }
         let _lock = lock(&dir.with_added_extension("lock"), progress).await?;
-        if venv.is_current(&dir, requirements).await {
-            return Ok(venv);
-        }
+        let why = match venv.state(&dir, requirements).await {
+            State::Current => return Ok(venv),
+            State::Absent => None,
+            State::Stale(why) => Some(why),
+        };
 
         let needed = Version::needed_by(requirements);
         let python = interpreter::find(programs, needed).await?;
+        if let Some(why) = why {
+            progress(&format!("the Python environment is out of date ({why}): building it anew"));
+        }
         let marker = dir.join(MARKER);
         match fs::remove_file(&marker) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(write_failure(&marker)(error)),
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(write_failure(&marker)(error));
+            }
             _ => {}
         }
         build::create(&python, &dir, progress).await?;
@@ -155,17 +176,42 @@ impl Venv {
     }
 
     /// Whether it was built to its end, from this list, and by a Python that still runs.
-    async fn is_current(&self, dir: &Path, requirements: &str) -> bool {
-        let Ok(marker) = fs::read_to_string(dir.join(MARKER)) else { return false };
-        match interpreter::version(&self.python).await {
-            Ok(version) => marker == marker_text(version, requirements),
-            Err(_) => false,
+    async fn state(&self, dir: &Path, requirements: &str) -> State {
+        let marker = match fs::read_to_string(dir.join(MARKER)) {
+            Ok(marker) => marker,
+            Err(_) if fs::symlink_metadata(dir).is_err() => return State::Absent,
+            Err(_) => return State::Stale("an earlier build of it broke off".to_owned()),
+        };
+        let version = match interpreter::version(&self.python).await {
+            Ok(version) => version,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return State::Stale("the Python that it was built by is gone".to_owned());
+            }
+            Err(error) => return State::Stale(format!("its Python does not run: {error}")),
+        };
+        if marker == marker_text(version, requirements) {
+            return State::Current;
+        }
+        match marker.lines().next().and_then(|line| line.strip_prefix(BUILT_BY)) {
+            Some(built_by) if built_by != version.to_string() => {
+                State::Stale(format!("it was built by Python {built_by}, and that is {version} now"))
+            }
+            _ => State::Stale("the list of its packages has changed".to_owned()),
         }
     }
 }
 
+/// What is there of an environment.
+#[derive(Debug, PartialEq, Eq)]
+enum State {
+    Current,
+    Absent,
+    /// Why it is to be built anew.
+    Stale(String),
+}
+
 fn marker_text(python: Version, requirements: &str) -> String {
-    format!("# built by Python {python}\n{requirements}")
+    format!("{BUILT_BY}{python}\n{requirements}")
 }
 
 /// Writes the marker whole or not at all.

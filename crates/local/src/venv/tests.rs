@@ -65,7 +65,7 @@ fn fake_python(folder: &Path) -> String {
     let script = r#"case "$3" in
   *run_module*)
     case "$4" in
-      venv) mkdir -p "$6/bin"; cp "$0" "$6/bin/python"; echo built >> "$(dirname "$6")/builds";;
+      venv) rm -rf "$6"; mkdir -p "$6/bin"; cp "$0" "$6/bin/python"; echo built >> "$(dirname "$6")/builds";;
       pip) echo "Collecting a==1 (from -r list)"; echo "  Downloading a"; echo "Collecting b==2"; echo "Installing collected packages: a, b";;
     esac;;
   *) echo 3.12;;
@@ -74,24 +74,81 @@ esac"#;
 }
 
 #[tokio::test]
-async fn it_is_built_once_and_again_when_stale_or_broken() {
+async fn it_is_built_once_and_again_when_stale_and_says_why() {
     let folder = tempfile::tempdir().unwrap();
     let (python, dir) = (fake_python(folder.path()), folder.path().join("venv"));
     let n_builds = || fs::read_to_string(folder.path().join("builds")).unwrap().lines().count();
     let ensure = async |requirements| {
-        Venv::ensure_with(&[&python], &dir, requirements, &|_| {}).await.unwrap();
-        n_builds()
+        let told = Mutex::new(Vec::new());
+        let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
+        Venv::ensure_with(&[&python], &dir, requirements, &tell).await.unwrap();
+        (n_builds(), told.into_inner().unwrap().into_iter().find(|line| line.contains("out of date")))
     };
+    let anew = |n, why| (n, Some(format!("the Python environment is out of date ({why}): building it anew")));
+    let in_the_venv = |script: &str| _ = program(&dir.join("bin"), "python", script);
 
-    assert_eq!(ensure("a==1\nb==2\n").await, 1);
-    assert_eq!(ensure("a==1\nb==2\n").await, 1);
-    assert_eq!(ensure("a==1\nb==3\n").await, 2, "another list");
+    assert_eq!(ensure("a==1\nb==2\n").await, (1, None));
+    assert_eq!(ensure("a==1\nb==2\n").await, (1, None));
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(2, "the list of its packages has changed"));
     fs::remove_file(dir.join("bin/python")).unwrap();
-    assert_eq!(ensure("a==1\nb==3\n").await, 3, "the interpreter is gone");
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(3, "the Python that it was built by is gone"));
+    // What remains where a version manager has removed a version, and a symlink points to nowhere.
+    fs::remove_file(dir.join("bin/python")).unwrap();
+    std::os::unix::fs::symlink("/nowhere/python3", dir.join("bin/python")).unwrap();
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(4, "the Python that it was built by is gone"));
+    in_the_venv("echo 'libpython3.12.so.1.0: cannot open shared object file' >&2; exit 127");
+    let broken = "its Python does not run: it printed no version but \"\"";
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(5, broken));
+    in_the_venv("echo 3.13");
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(6, "it was built by Python 3.12, and that is 3.13 now"));
     fs::remove_file(dir.join(MARKER)).unwrap();
-    assert_eq!(ensure("a==1\nb==3\n").await, 4, "the build broke off");
-    fs::write(dir.join(MARKER), marker_text(Version { major: 3, minor: 11 }, "a==1\nb==3\n")).unwrap();
-    assert_eq!(ensure("a==1\nb==3\n").await, 5, "the Python has changed under it");
+    assert_eq!(ensure("a==1\nb==3\n").await, anew(7, "an earlier build of it broke off"));
+    assert_eq!(ensure("a==1\nb==3\n").await, (7, None));
+}
+
+#[tokio::test]
+async fn what_cannot_be_built_anew_says_how_to_remove_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (python, dir) = (fake_python(folder.path()), folder.path().join("venv"));
+    // Not even a folder, and a `venv` that says what the real one says.
+    fs::write(&dir, "").unwrap();
+    let failing = fs::read_to_string(&python)
+        .unwrap()
+        .replace("venv) ", "venv) echo \"Error: [Errno 20] Not a directory: '$6'\"; exit 1;");
+    fs::write(&python, failing).unwrap();
+    let told = Mutex::new(Vec::new());
+    let tell = |line: &str| told.lock().unwrap().push(line.to_owned());
+
+    let error = Venv::ensure_with(&[&python], &dir, "a==1\n", &tell).await.unwrap_err();
+
+    let path = dir.display();
+    assert_eq!(
+        error.to_string(),
+        format!("failed to make the Python environment: Error: [Errno 20] Not a directory: '{path}'")
+    );
+    assert_eq!(
+        error.remedy(),
+        format!("see {path}.log, or remove the environment by hand and start again: rm -r {path}")
+    );
+    assert_eq!(
+        told.lock().unwrap()[0],
+        "the Python environment is out of date (an earlier build of it broke off): building it anew"
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_full_disk_is_named_by_whoever_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (python, dir) = (fake_python(folder.path()), folder.path().join("venv"));
+    // Every write to it fails as on a full disk.
+    std::os::unix::fs::symlink("/dev/full", folder.path().join("venv.log")).unwrap();
+
+    let error = Venv::ensure_with(&[&python], &dir, "a==1\n", &|_| {}).await.unwrap_err();
+
+    let VenvError::Write { source, .. } = &error else { panic!("{error:?}") };
+    assert_eq!(source.kind(), io::ErrorKind::StorageFull);
+    assert!(!dir.join(MARKER).exists());
 }
 
 #[tokio::test]
@@ -170,8 +227,18 @@ async fn a_failed_install_tells_the_end_of_its_log_and_where_it_is() {
     let error = Venv::ensure_with(&[&python], &dir, "a==1\n", &|_| {}).await.unwrap_err();
 
     let log = folder.path().join("venv.log");
-    assert!(matches!(&error, VenvError::Install { log: at, tail } if *at == log && tail == "ERROR: no route to host"));
-    assert!(error.remedy().starts_with("check the network"), "{}", error.remedy());
+    assert!(
+        matches!(&error, VenvError::Install { log: at, tail, .. } if *at == log && tail == "ERROR: no route to host")
+    );
+    let (remedy, remove) = (
+        error.remedy(),
+        format!(
+            "; see {}; when all that is right, remove the environment by hand and start again: rm -r {}",
+            log.display(),
+            dir.display()
+        ),
+    );
+    assert!(remedy.starts_with("check the network") && remedy.ends_with(&remove), "{remedy}");
     assert!(!dir.join(MARKER).exists());
 }
 
@@ -193,4 +260,11 @@ async fn a_real_environment_is_built_and_runs() {
 
     let prefix = fs::canonicalize(String::from_utf8(output.stdout).unwrap().trim()).unwrap();
     assert_eq!(prefix, fs::canonicalize(&dir).unwrap());
+
+    // As an upgrade of the system's Python leaves it.
+    fs::remove_file(venv.python()).unwrap();
+    std::os::unix::fs::symlink("/nowhere/python3", venv.python()).unwrap();
+    Venv::ensure(&dir, "", |_| {}).await.unwrap();
+
+    assert!(tokio::process::Command::new(venv.python()).arg("--version").output().await.unwrap().status.success());
 }

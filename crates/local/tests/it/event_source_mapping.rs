@@ -67,7 +67,7 @@ async fn map(records: &[(&str, &str)], change: impl FnOnce(&mut Settings, &Path)
     let mut takes = function("takes", folder.path());
     takes.args[1] = "event_source_mapping::is_a_batch_function_when_told_to".to_owned();
     takes.env = vec![(FOLDER.to_owned(), folder.path().display().to_string())];
-    let host = LambdaHost::start(vec![takes]).await.unwrap();
+    let host = LambdaHost::start(vec![takes], 0).await.unwrap();
     let mut settings = Settings {
         window: Duration::ZERO,
         retry_pause: Duration::from_millis(1),

@@ -33,7 +33,7 @@ pub(crate) async fn host_with(change: impl FnOnce(&mut Function)) -> (LambdaHost
     let folder = tempfile::tempdir().unwrap();
     let mut play = function("play", folder.path());
     change(&mut play);
-    (LambdaHost::start(vec![play]).await.unwrap(), folder)
+    (LambdaHost::start(vec![play], 0).await.unwrap(), folder)
 }
 
 /// Passes at once in a test run; in a process that the host has started it is the function.

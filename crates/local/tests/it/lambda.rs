@@ -175,8 +175,8 @@ async fn names_are_checked_before_anything_runs() {
     let folder = tempfile::tempdir().unwrap();
     let play = || function("play", folder.path());
 
-    let twice = LambdaHost::start(vec![play(), play()]).await.unwrap_err();
-    let strange = LambdaHost::start(vec![Function { name: "a/b".into(), ..play() }]).await.unwrap_err();
+    let twice = LambdaHost::start(vec![play(), play()], 0).await.unwrap_err();
+    let strange = LambdaHost::start(vec![Function { name: "a/b".into(), ..play() }], 0).await.unwrap_err();
 
     assert!(matches!(twice, LambdaError::Duplicate { name } if name == "play"));
     assert!(matches!(strange, LambdaError::Name { name } if name == "a/b"));

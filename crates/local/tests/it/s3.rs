@@ -21,7 +21,7 @@ struct Fixture {
 async fn fixture() -> Fixture {
     let root = tempfile::tempdir().unwrap();
     let (notify, created) = unbounded_channel();
-    let s3 = LocalS3::start(root.path(), notify).await.unwrap();
+    let s3 = LocalS3::start(root.path(), 0, notify).await.unwrap();
     s3.create_bucket(BUCKET).unwrap();
     let config = aws_sdk_s3::Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -216,7 +216,7 @@ async fn objects_outlive_their_server_and_can_be_deleted() {
     std::fs::write(fixture.root.path().join(".uploads/7"), "left by a crash").unwrap();
 
     let (notify, _created) = unbounded_channel();
-    let next = LocalS3::start(fixture.root.path(), notify).await.unwrap();
+    let next = LocalS3::start(fixture.root.path(), 0, notify).await.unwrap();
     next.create_bucket(BUCKET).unwrap();
 
     assert_eq!(fixture.get("a").await, "kept");

@@ -1,6 +1,6 @@
 //! What becomes of the rows, by what Snowflake said.
 
-use landfall_snowflake::{Fate, Secret, Session, SessionError};
+use landfall_snowflake::{Config, Fate, Secret, Session, SessionError};
 
 use crate::fake::{Answer, Fake, config, refusal};
 
@@ -58,6 +58,9 @@ async fn a_log_in_fails_for_good_when_it_is_refused_and_for_now_when_nobody_is_t
 
     let nowhere = Session::new(config(Some("http://account.invalid".to_owned()))).unwrap();
     check(&nowhere.log_in().await.unwrap_err(), Fate::Setup, "log_in");
+    // Longer than a part of a name can be.
+    let nowhere = Session::new(Config { account: "a".repeat(64), ..config(None) }).unwrap();
+    check(&nowhere.log_in().await.unwrap_err(), Fate::Setup, "log_in");
 }
 
 #[tokio::test]
@@ -81,6 +84,13 @@ async fn errors_read_as_one_chain() {
     insta::assert_snapshot!(error, @"failed to run a statement in Snowflake: Snowflake server error 100038: message of 100038 (query id: 01b0)");
     let error = chain(&log_in_refused(refusal("390144")).await);
     insta::assert_snapshot!(error, @"failed to log in to Snowflake account org-account as LANDFALL: authentication rejected: message of 390144");
+    let error = chain(&log_in_refused(Answer::Status(503)).await);
+    insta::assert_snapshot!(error, @"failed to log in to Snowflake account org-account as LANDFALL: it answered with HTTP 503");
+    let error = chain(&log_in_refused(Answer::Json(serde_json::json!(["something else"]))).await);
+    insta::assert_snapshot!(error, @"failed to log in to Snowflake account org-account as LANDFALL: its answer is none of Snowflake's");
+    let nobody = Session::new(config(Some("http://127.0.0.1:1".to_owned()))).unwrap();
+    let error = chain(&nobody.log_in().await.unwrap_err());
+    assert!(error.contains("as LANDFALL: no answer from 127.0.0.1:1 (Connection refused"), "{error}");
 }
 
 fn chain(error: &SessionError) -> String {

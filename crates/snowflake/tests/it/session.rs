@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use landfall_snowflake::{Fate, Session, Table};
+use landfall_snowflake::{Fate, Kind, Session, Table};
 use serde_json::json;
 
 use crate::fake::{Answer, Fake, config, refusal, rows};
@@ -51,7 +51,8 @@ async fn a_session_that_is_gone_is_replaced_and_the_statement_runs_again() {
         let table = session.query("A", &[]).await.unwrap();
         session.query("B", &[]).await.unwrap();
 
-        assert_eq!(table, Table { columns: vec!["N".to_owned()], rows: vec![vec![Some("1".to_owned())]] });
+        let rows = vec![vec![Some("1".to_owned())]];
+        assert_eq!(table, Table { columns: vec!["N".to_owned()], kinds: vec![Kind::Number], rows });
         assert_eq!(
             fake.effects(),
             [
@@ -133,6 +134,8 @@ async fn cells_are_exact_text() {
     let table = session.query("A", &[]).await.unwrap();
 
     assert_eq!(table.columns, columns.map(|(name, ..)| name));
+    let [number, boolean, json, text] = [Kind::Number, Kind::Boolean, Kind::Json, Kind::Text];
+    assert_eq!(table.kinds, [number, number, number, boolean, text, text, text, text, json, text, text]);
     assert_eq!(
         table.rows,
         [[

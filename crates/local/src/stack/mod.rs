@@ -1,13 +1,21 @@
 //! All services of the laptop, started and stopped as one.
 
-use std::fs::{File, TryLockError};
+mod connection;
+mod deployed;
+mod folder;
+mod functions;
+
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 
 use landfall_core::Pipeline;
-use landfall_core::config::Timeouts;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
-use crate::lambda::{Function, LambdaError, LambdaHost};
+use self::connection::Announcement;
+pub use self::connection::{Connection, Endpoints};
+use self::folder::AWKWARD;
+use crate::lambda::{LambdaError, LambdaHost};
 use crate::s3::{LocalS3, S3Error};
 use crate::snowflake::{self, LocalSnowflake, SnowflakeError};
 use crate::snowpipe::{Load, Snowpipe, Source};
@@ -25,11 +33,8 @@ pub const ORCHESTRATOR: &str = "landfall-orchestrator";
 /// The function that merges rows.
 pub const UPSERT: &str = "landfall-upsert";
 
-/// Locked while a stack runs in the folder; marks the folder as a stack's.
-const LOCK: &str = "landfall.lock";
-
-/// What a stack's path must not hold.
-const AWKWARD: &str = "'\"#?%*[]\\";
+/// What the stack was last started with.
+const PIPELINE_FILE: &str = "pipeline.toml";
 
 /// What a stack is to be like.
 #[derive(Debug, Clone)]
@@ -50,6 +55,43 @@ pub struct Settings {
     pub time_scale: f64,
     /// Whether what an earlier run left in `dir` is removed first.
     pub clean: bool,
+    /// Where its services listen.
+    pub ports: Ports,
+}
+
+/// Where the services of a stack listen, on 127.0.0.1; 0 is a port of the system's choosing.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// The local S3.
+    pub s3: u16,
+    /// The local Lambda.
+    pub lambda: u16,
+    /// The local Snowflake.
+    pub snowflake: u16,
+}
+
+impl Ports {
+    /// Three ports in a row, from `first`; of the system's choosing where it is 0. `None` where there are no three.
+    pub fn from(first: u16) -> Option<Self> {
+        if first == 0 {
+            return Some(Self::default());
+        }
+        Some(Self { s3: first, lambda: first.checked_add(1)?, snowflake: first.checked_add(2)? })
+    }
+
+    /// Finds out now, and not from one service or another, that a port is taken.
+    fn check(self) -> Result<(), StackError> {
+        for (service, port) in [("S3", self.s3), ("Lambda", self.lambda), ("Snowflake", self.snowflake)] {
+            if port > 0 {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, port)).map_err(|source| StackError::Port {
+                    service,
+                    port,
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why there is no stack. Each says what to do.
@@ -83,6 +125,24 @@ pub enum StackError {
     Running {
         /// Which.
         path: PathBuf,
+    },
+    /// A service cannot listen where it is to.
+    #[error("failed to start {service} on port {port} of 127.0.0.1")]
+    Port {
+        /// Which.
+        service: &'static str,
+        /// Where.
+        port: u16,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// What a running stack says of itself makes no sense.
+    #[error("failed to use the stack that runs in {}", path.display())]
+    Connect {
+        /// The folder.
+        path: PathBuf,
+        /// What happened.
+        source: std::io::Error,
     },
     /// pipeline.toml has faults.
     #[error(transparent)]
@@ -119,6 +179,7 @@ pub struct Stack {
     /// What was stripped from the SQL of infra/snowflake because the local Snowflake lacks it.
     pub stripped: Vec<String>,
     dir: PathBuf,
+    announcement: Option<Announcement>,
     // Last: the folder is another's only when everything else has stopped.
     _lock: File,
 }
@@ -130,29 +191,30 @@ impl Stack {
     pub async fn start(settings: Settings, progress: impl Fn(&str) + Send + Sync) -> Result<Self, StackError> {
         let pipeline = Pipeline::from_toml(&settings.pipeline)?;
         let dir = absolute(&settings.dir)?;
-        let lock = lock(&dir)?;
+        let lock = folder::lock(&dir)?;
+        settings.ports.check()?;
         if settings.clean {
-            clean(&dir)?;
+            folder::clean(&dir)?;
         }
-        let pipeline_file = dir.join("pipeline.toml");
+        let pipeline_file = dir.join(PIPELINE_FILE);
         std::fs::write(&pipeline_file, &settings.pipeline)
             .map_err(|source| StackError::Dir { path: pipeline_file.clone(), source })?;
 
         let venv = Venv::ensure(&absolute(&settings.venv_dir)?, snowflake::REQUIREMENTS, &progress).await?;
         progress("starting S3, Lambda and Snowflake");
         let (notify, notifications) = mpsc::unbounded_channel();
-        let s3 = LocalS3::start(&dir.join("s3"), notify).await?;
+        let s3 = LocalS3::start(&dir.join("s3"), settings.ports.s3, notify).await?;
         s3.create_bucket(BUCKET)?;
         s3.create_bucket(ON_FAILURE_BUCKET)?;
         let bucket_dir = dir.join("s3").join(BUCKET);
-        let snowflake = LocalSnowflake::start(venv.python(), &dir.join("snowflake")).await?;
+        let snowflake = LocalSnowflake::start(venv.python(), &dir.join("snowflake"), settings.ports.snowflake).await?;
         let mut stripped = snowflake.set_up(&pipeline, &bucket_dir.join(&pipeline.landing.prefix)).await?;
         stripped.extend(Snowpipe::stripped(&pipeline));
         stripped.sort();
         stripped.dedup();
         let session = snowflake.session(&pipeline)?;
-        let functions = functions(&settings, &dir, &pipeline_file, &s3, &snowflake);
-        let lambda = LambdaHost::start(functions).await?;
+        let functions = functions::functions(&settings, &dir, &pipeline_file, &s3, &snowflake);
+        let lambda = LambdaHost::start(functions, settings.ports.lambda).await?;
         let source = Source { bucket: BUCKET.to_owned(), pipeline: pipeline.clone() };
         let (tell, loads) = mpsc::unbounded_channel();
         let snowpipe = Snowpipe::start(source, session, notifications, tell);
@@ -161,12 +223,33 @@ impl Stack {
             snowpipe.refresh(BUCKET, &bucket_dir).map_err(|source| StackError::Dir { path: bucket_dir, source })?;
             snowpipe.drained().await;
         }
-        Ok(Self { s3, lambda, snowflake, snowpipe, loads, pipeline, stripped, dir, _lock: lock })
+        Ok(Self { s3, lambda, snowflake, snowpipe, loads, pipeline, stripped, dir, announcement: None, _lock: lock })
     }
 
     /// The folder with the objects of a bucket.
     pub fn bucket_dir(&self, bucket: &str) -> PathBuf {
-        self.dir.join("s3").join(bucket)
+        bucket_dir(&self.dir, bucket)
+    }
+
+    /// Where its services are.
+    pub fn endpoints(&self) -> Endpoints {
+        Endpoints {
+            s3: self.s3.endpoint(),
+            lambda: self.lambda.endpoint(),
+            snowflake: self.snowflake.endpoint().to_owned(),
+            key_file: self.snowflake.key_file().to_owned(),
+        }
+    }
+
+    /// The way to use it from this process.
+    pub fn connection(&self) -> Connection {
+        Connection::here(&self.dir, self.endpoints(), self.pipeline.clone(), self.snowpipe.drain())
+    }
+
+    /// Lets other processes find it: [`Connection::find`].
+    pub async fn announce(&mut self) -> Result<(), StackError> {
+        self.announcement = Some(Announcement::make(&self.dir, self.endpoints(), self.snowpipe.drain()).await?);
+        Ok(())
     }
 
     /// The folder of all logs.
@@ -176,6 +259,7 @@ impl Stack {
 
     /// Stops everything, in the order in which data flows.
     pub async fn stop(self) {
+        drop(self.announcement);
         self.lambda.stop().await;
         drop(self.snowpipe);
         self.s3.stop().await;
@@ -187,95 +271,6 @@ fn absolute(path: &Path) -> Result<PathBuf, StackError> {
     std::path::absolute(path).map_err(|source| StackError::Dir { path: path.to_owned(), source })
 }
 
-fn lock(dir: &Path) -> Result<File, StackError> {
-    let fault = |source| StackError::Dir { path: dir.to_owned(), source };
-    if dir.to_str().is_none_or(|path| path.chars().any(|c| c.is_control() || AWKWARD.contains(c))) {
-        return Err(StackError::Awkward { path: dir.to_owned() });
-    }
-    std::fs::create_dir_all(dir).map_err(fault)?;
-    if let Some(found) = stranger(dir).map_err(fault)? {
-        return Err(StackError::NotOurs { path: dir.to_owned(), found });
-    }
-    let file = File::create(dir.join(LOCK)).map_err(fault)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StackError::Running { path: dir.to_owned() }),
-        Err(TryLockError::Error(source)) => Err(fault(source)),
-    }
-}
-
-/// What stands in a folder that no stack has used yet, and is not what may stand there: a folder is emptied at a clean
-/// start, so one that holds a person's own files is none for a stack.
-fn stranger(dir: &Path) -> std::io::Result<Option<String>> {
-    if dir.join(LOCK).exists() {
-        return Ok(None);
-    }
-    for entry in std::fs::read_dir(dir)? {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with("venv") && name != "ci" {
-            return Ok(Some(name));
-        }
-    }
-    Ok(None)
-}
-
-/// Removes objects, databases and logs; the venv stays.
-fn clean(dir: &Path) -> Result<(), StackError> {
-    for name in ["s3", "snowflake", "logs"] {
-        let path = dir.join(name);
-        match std::fs::remove_dir_all(&path) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-                return Err(StackError::Dir { path, source });
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-fn functions(
-    settings: &Settings,
-    dir: &Path,
-    pipeline_file: &Path,
-    s3: &LocalS3,
-    snowflake: &LocalSnowflake,
-) -> Vec<Function> {
-    let timeouts = Timeouts::scaled(settings.time_scale);
-    let pipeline_file = pipeline_file.display().to_string();
-    let time_scale = settings.time_scale.to_string();
-    let function = |name: &str, role: &str, timeout, env: &[(&str, &str)]| {
-        let common = [("PIPELINE_FILE", pipeline_file.as_str()), ("LANDFALL_TIME_SCALE", &time_scale)];
-        let mut args = settings.args.clone();
-        args.push(role.to_owned());
-        Function {
-            name: name.to_owned(),
-            program: settings.program.clone(),
-            args,
-            env: common.iter().chain(env).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
-            timeout,
-            memory_mb: 128,
-            concurrency: settings.concurrency,
-            log_file: dir.join("logs").join(format!("{role}.log")),
-        }
-    };
-    let key_file = snowflake.key_file().display().to_string();
-    vec![
-        function(
-            ORCHESTRATOR,
-            "orchestrator",
-            timeouts.orchestrator_function(),
-            &[("LANDING_BUCKET", BUCKET), ("UPSERT_FUNCTION", UPSERT), ("AWS_ENDPOINT_URL_S3", &s3.endpoint())],
-        ),
-        function(
-            UPSERT,
-            "upsert",
-            timeouts.upsert_function(),
-            &[
-                ("SNOWFLAKE_ACCOUNT", snowflake::ACCOUNT),
-                ("SNOWFLAKE_USER", snowflake::USER),
-                ("SNOWFLAKE_PRIVATE_KEY_FILE", &key_file),
-                ("SNOWFLAKE_URL", snowflake.endpoint()),
-            ],
-        ),
-    ]
+fn bucket_dir(dir: &Path, bucket: &str) -> PathBuf {
+    dir.join("s3").join(bucket)
 }

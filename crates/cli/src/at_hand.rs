@@ -1,0 +1,110 @@
+//! The stack of a folder: the one that runs there, or one that is started for as long as a command needs it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use landfall_local::stack::{Connection, Ports, Settings, Stack, StackError};
+use tokio::time::Instant;
+
+use crate::console::Progress;
+use crate::failure::Failure;
+use crate::pipeline_file::{self, PipelineFile};
+
+/// How long another command may take that has the folder for itself.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Processes of each function, unless the command knows better.
+const CONCURRENCY: usize = 4;
+
+/// Where a stack is kept, unless it is said otherwise.
+pub(crate) const DEFAULT_DIR: &str = ".landfall";
+
+/// Which stack.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StackOptions {
+    /// What a record holds and where its rows go [default: pipeline.toml in this folder, or else the sensor pipeline].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+
+    /// Where the local stack keeps objects, rows, logs and the Python venv.
+    #[arg(long, default_value = DEFAULT_DIR, value_name = "DIR")]
+    pub(crate) dir: PathBuf,
+}
+
+impl StackOptions {
+    /// A stack that keeps what is in the folder, on ports of the system's choosing.
+    pub(crate) fn settings(&self, pipeline: &PipelineFile) -> anyhow::Result<Settings> {
+        Ok(Settings {
+            dir: self.dir.clone(),
+            venv_dir: self.dir.join("venv"),
+            pipeline: pipeline.text.clone(),
+            program: std::env::current_exe()?,
+            args: vec!["function".to_owned()],
+            concurrency: CONCURRENCY,
+            time_scale: 1.0,
+            clean: false,
+            ports: Ports::default(),
+        })
+    }
+}
+
+/// A stack that may be used.
+#[derive(Debug)]
+pub(crate) struct AtHand {
+    pub(crate) connection: Connection,
+    own: Option<Stack>,
+}
+
+impl AtHand {
+    /// The stack that runs in the folder; where none does, one of our own.
+    pub(crate) async fn get(options: &StackOptions, progress: &Progress) -> anyhow::Result<Self> {
+        let pipeline = pipeline_file::load(options.pipeline.as_deref())?;
+        let settings = options.settings(&pipeline)?;
+        let deadline = Instant::now() + PATIENCE;
+        let mut told = false;
+        loop {
+            if let Some(connection) = Connection::find(&options.dir).await? {
+                if options.pipeline.is_some() && connection.pipeline != pipeline.pipeline {
+                    return Err(other_pipeline(options, &connection));
+                }
+                return Ok(Self { connection, own: None });
+            }
+            match Stack::start(settings.clone(), |step: &str| progress.step(step)).await {
+                // It may be starting, or be another command's own.
+                Err(StackError::Running { .. }) if Instant::now() < deadline => {
+                    if !told {
+                        progress.step(&format!("waiting for another landfall in {}", options.dir.display()));
+                        told = true;
+                    }
+                    tokio::time::sleep(Duration::from_millis(200)).await;
+                }
+                stack => {
+                    let stack = stack?;
+                    return Ok(Self { connection: stack.connection(), own: Some(stack) });
+                }
+            }
+        }
+    }
+
+    /// Stops it, if it was started for this command.
+    pub(crate) async fn stop(self) {
+        if let Some(stack) = self.own {
+            stack.stop().await;
+        }
+    }
+}
+
+fn other_pipeline(options: &StackOptions, connection: &Connection) -> anyhow::Error {
+    let Some(pipeline) = &options.pipeline else { return anyhow::anyhow!("no pipeline was named") };
+    Failure {
+        what: format!(
+            "failed to use {}: the stack that runs in {} has another pipeline, {}",
+            pipeline.display(),
+            options.dir.display(),
+            connection.pipeline.name
+        ),
+        remedy: "stop that one (Ctrl-C where it runs), use another folder (--dir), or leave --pipeline out".to_owned(),
+    }
+    .into()
+}

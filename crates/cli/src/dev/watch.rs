@@ -1,0 +1,57 @@
+//! Looks after a running stack: tells what Snowpipe could not load, and notices a changed pipeline.toml.
+
+use std::path::Path;
+use std::time::Duration;
+
+use landfall_local::stack::Stack;
+use landfall_snowflake::schema_change::{Deployed, plan};
+
+use crate::console;
+use crate::pipeline_file::{self, PipelineFile};
+
+/// How often the file is looked at. An editor saves in less.
+const INTERVAL: Duration = Duration::from_millis(500);
+
+/// Waits until the pipeline's file holds another pipeline that the tables can take, and answers with that.
+///
+/// A change that cannot be taken is told, and the stack goes on as it was.
+pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile) -> anyhow::Result<PipelineFile> {
+    let mut seen = pipeline.text.clone();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep(INTERVAL) => {}
+            Some(load) = stack.loads.recv() => {
+                if let Err(reason) = load.outcome {
+                    console::print_note(&format!("Snowpipe could not load {}: {reason}", load.key));
+                }
+                continue;
+            }
+        }
+        let Some(path) = &pipeline.path else { continue };
+        // A file that is just being written, or was removed, changes nothing.
+        let Ok(text) = std::fs::read_to_string(path) else { continue };
+        if text == seen {
+            continue;
+        }
+        seen = text;
+        match taken_up(path, stack).await {
+            Ok(changed) => {
+                console::print_note(&format!("{} has changed; starting anew with it", path.display()));
+                return Ok(changed);
+            }
+            Err(error) => {
+                console::print_failure(&error);
+                console::print_note("the stack goes on as it was");
+            }
+        }
+    }
+}
+
+/// The changed pipeline, if the tables can be made to fit it.
+async fn taken_up(path: &Path, stack: &Stack) -> anyhow::Result<PipelineFile> {
+    let changed = pipeline_file::load(Some(path))?;
+    let session = stack.snowflake.session(&changed.pipeline)?;
+    let deployed = Deployed::read(&session, &changed.pipeline).await?;
+    plan(&changed.pipeline, &deployed)?;
+    Ok(changed)
+}

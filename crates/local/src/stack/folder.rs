@@ -1,0 +1,59 @@
+//! The folder of a stack: whose it is, who uses it now, and how it is emptied.
+
+use std::fs::{File, TryLockError};
+use std::path::Path;
+
+use super::StackError;
+
+/// Locked while a stack runs in the folder; marks the folder as a stack's.
+const LOCK: &str = "landfall.lock";
+
+/// What a stack's path must not hold.
+pub(super) const AWKWARD: &str = "'\"#?%*[]\\";
+
+/// Takes the folder, made if absent, for as long as the file is open.
+pub(super) fn lock(dir: &Path) -> Result<File, StackError> {
+    let fault = |source| StackError::Dir { path: dir.to_owned(), source };
+    if dir.to_str().is_none_or(|path| path.chars().any(|c| c.is_control() || AWKWARD.contains(c))) {
+        return Err(StackError::Awkward { path: dir.to_owned() });
+    }
+    std::fs::create_dir_all(dir).map_err(fault)?;
+    if let Some(found) = stranger(dir).map_err(fault)? {
+        return Err(StackError::NotOurs { path: dir.to_owned(), found });
+    }
+    let file = File::create(dir.join(LOCK)).map_err(fault)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StackError::Running { path: dir.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(fault(source)),
+    }
+}
+
+/// What stands in a folder that no stack has used yet, and is not what may stand there: a folder is emptied at a clean
+/// start, so one that holds a person's own files is none for a stack.
+fn stranger(dir: &Path) -> std::io::Result<Option<String>> {
+    if dir.join(LOCK).exists() {
+        return Ok(None);
+    }
+    for entry in std::fs::read_dir(dir)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if !name.starts_with("venv") && name != "ci" {
+            return Ok(Some(name));
+        }
+    }
+    Ok(None)
+}
+
+/// Removes objects, databases and logs; the venv stays.
+pub(super) fn clean(dir: &Path) -> Result<(), StackError> {
+    for name in ["s3", "snowflake", "logs"] {
+        let path = dir.join(name);
+        match std::fs::remove_dir_all(&path) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+                return Err(StackError::Dir { path, source });
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}

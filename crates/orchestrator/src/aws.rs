@@ -1,0 +1,87 @@
+//! AWS as a whole: what its clients need to start, and what its services say when they refuse.
+
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_sdk_s3::config::ProvideCredentials as _;
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use landfall_core::config::{StartError, check_aws};
+use landfall_core::root_cause;
+
+use crate::error::Fate;
+
+/// The region and the credentials that the environment or a profile names, found now and not at the first request.
+///
+/// In Lambda both stand in the environment, so this costs nothing there.
+///
+/// # Errors
+/// A setup fault: neither region nor credentials can be guessed.
+pub async fn aws_config() -> Result<SdkConfig, StartError> {
+    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
+    let no_credentials = match sdk.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.err().map(|error| root_cause(&error)),
+        None => Some("there is no provider of any".to_owned()),
+    };
+    check_aws(sdk.region().is_some(), no_credentials)?;
+    Ok(sdk)
+}
+
+/// What became of a request that did not succeed.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    /// Whether trying again may help.
+    pub(crate) fate: Fate,
+    /// The service's code for it; empty when there was no answer.
+    pub(crate) code: String,
+    /// One line of what happened.
+    pub(crate) said: String,
+    /// The region that the service says to turn to instead.
+    pub(crate) region: Option<String>,
+}
+
+impl Refusal {
+    /// An `SdkError` says only which layer failed, and what is beneath it prints its fields: this is what a person reads.
+    pub(crate) fn new<E>(error: &SdkError<E>) -> Self
+    where
+        E: std::error::Error + ProvideErrorMetadata + 'static,
+    {
+        let response = error.raw_response();
+        let status = response.map(|response| response.status().as_u16());
+        let code = error.code().unwrap_or_default().to_owned();
+        let said = match (status, error.message()) {
+            (Some(_), Some(message)) if !code.is_empty() => format!("{code}: {}", message.trim_end_matches('.')),
+            (Some(status), _) => format!("HTTP {status} {code}").trim_end().to_owned(),
+            (None, _) => format!("no answer ({})", root_cause(error)),
+        };
+        let region = response.and_then(region_of).map(str::to_owned);
+        Self { fate: Fate::of_status(status), code, said, region }
+    }
+
+    /// What to do about credentials that a service does not take, and about silence: the same for each service, whose
+    /// variable for another endpoint is `endpoint`.
+    pub(crate) fn remedy(&self, endpoint: &str) -> String {
+        match self.code.as_str() {
+            "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "UnrecognizedClientException"
+            | "InvalidSignatureException" | "InvalidToken" => {
+                "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the services of landfall dev take \
+                 those of dev.env"
+                    .to_owned()
+            }
+            "ExpiredToken" | "ExpiredTokenException" => {
+                "; get new credentials, for example with aws sso login or aws configure export-credentials".to_owned()
+            }
+            "" if self.said.starts_with("no answer") => {
+                format!("; check the network (in a VPC: an endpoint for the service), AWS_REGION and, if it is set, {endpoint}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// The region that S3 says a bucket is in.
+fn region_of(response: &HttpResponse) -> Option<&str> {
+    let in_body = || {
+        let body = std::str::from_utf8(response.body().bytes()?).ok()?;
+        body.split_once("<Region>")?.1.split('<').next()
+    };
+    response.headers().get("x-amz-bucket-region").or_else(in_body)
+}
