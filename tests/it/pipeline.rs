@@ -100,8 +100,12 @@ fn listening_addresses(port: u16) -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
 async fn every_service_listens_on_this_machine_alone() {
-    let test = start().await;
-    for endpoint in [&test.stack.s3.endpoint(), &test.stack.lambda.endpoint(), test.stack.snowflake.endpoint()] {
+    let mut test = start().await;
+    test.stack.announce().await.unwrap();
+    let announced = std::fs::read_to_string(test.stack.dir().join("stack.json")).unwrap();
+    let announced: serde_json::Value = serde_json::from_str(&announced).unwrap();
+    let endpoints = ["s3", "lambda", "snowflake"].map(|service| announced["endpoints"][service].as_str().unwrap());
+    for endpoint in endpoints.into_iter().chain(announced["drain"].as_str()) {
         let port = endpoint.rsplit_once(':').unwrap().1.parse().unwrap();
         assert_eq!(listening_addresses(port), ["0100007F"], "{endpoint}");
     }

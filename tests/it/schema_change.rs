@@ -182,3 +182,51 @@ async fn another_prefix_is_loaded_from_and_what_landed_under_the_old_one_stays()
     test.holds(&[sensor_row(100, 6, 64, "OK"), sensor_row(101, 6, 65, "OK")]).await;
     test.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn new_tables_take_nothing_that_landed_before_them() {
+    let test = start().await;
+    test.takes(&[sensor(100, 6, 64, "OK")]).await;
+    test.holds(&[sensor_row(100, 6, 64, "OK")]).await;
+
+    // Other columns under the old prefix: what lies there has the old ones.
+    let renamed = SENSORS.replace("KINESIS_SENSORS_", "SENSORS_2_");
+    let pipeline =
+        changed(&renamed, "name = \"currentTemperature\"\ncolumn = \"CURRENTTEMPERATURE\"", "name = \"humidity\"");
+    let test = start_again(test.stop().await, &pipeline).await;
+
+    test.holds(&[]).await;
+    test.takes(&[record(101, r#"{"sensorId": 6, "humidity": 40}"#)]).await;
+    let mut row = sensor_row(101, 6, 40, "");
+    row[8] = None;
+    test.holds(&[row]).await;
+    test.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_that_was_moved_loads_nothing_again() {
+    let test = start().await;
+    test.takes(&[sensor(100, 6, 64, "OK")]).await;
+    test.holds(&[sensor_row(100, 6, 64, "OK")]).await;
+    let dir = test.stop().await;
+    let (old, moved) = (dir.path().join("old"), dir.path().join("moved"));
+
+    // The stack's own files, in a folder of another name.
+    std::fs::create_dir(&old).unwrap();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        let path = entry.unwrap().path();
+        if path != old {
+            std::fs::rename(&path, old.join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    std::fs::rename(&old, &moved).unwrap();
+    // And under one of many names for it.
+    let elsewhere = moved.join("../moved");
+    let settings = Settings { dir: elsewhere, clean: false, ..settings(&dir, SENSORS) };
+    let stack = Stack::start(settings, |_| {}).await.unwrap();
+    let session = stack.snowflake.session(&stack.pipeline).unwrap();
+
+    let query = "SELECT COUNT(*) FROM \"LANDFALL\".\"STAGING\".\"KINESIS_SENSORS_MICROBATCH\"";
+    assert_eq!(session.query(query, &[]).await.unwrap().rows, [[Some("1".to_owned())]]);
+    stack.stop().await;
+}

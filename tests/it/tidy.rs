@@ -89,7 +89,7 @@ fn sdk_types_stay_in_adapters() {
     for folder in ["crates/orchestrator/src", "crates/upsert/src"] {
         for (path, text) in sources(folder) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap();
-            let sdk = ["aws_sdk_", "aws_config", "lambda_runtime::"].iter().any(|sdk| code(&text).contains(sdk));
+            let sdk = ["aws_sdk_", "aws_config::", "lambda_runtime::"].iter().any(|sdk| code(&text).contains(sdk));
             assert!(!sdk || adapters.contains(&name), "{}", path.display());
         }
     }

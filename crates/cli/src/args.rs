@@ -115,7 +115,7 @@ pub(crate) struct DemoOptions {
   landfall schema
   landfall schema --pipeline my-pipeline.toml --json")]
 pub(crate) struct SchemaOptions {
-    /// The pipeline [default: the sensor pipeline].
+    /// The pipeline [default: pipeline.toml in this folder, or else the sensor pipeline].
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
 

@@ -11,8 +11,8 @@ use crate::console::Progress;
 use crate::failure::Failure;
 use crate::pipeline_file::{self, PipelineFile};
 
-/// How long another command may take that has the folder for itself.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// How long another command may take that has the folder for itself: it may be setting Python up.
+const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Processes of each function, unless the command knows better.
 const CONCURRENCY: usize = 4;
@@ -47,6 +47,31 @@ impl StackOptions {
             ports: Ports::default(),
         })
     }
+
+    /// With the pipeline that the stack was last started with, unless one is named: for those who only look.
+    pub(crate) fn as_it_was(mut self) -> Self {
+        let last = self.dir.join("pipeline.toml");
+        if self.pipeline.is_none() && last.exists() {
+            self.pipeline = Some(last);
+        }
+        self
+    }
+
+    /// Refuses a running stack that has another pipeline than the one that is named.
+    pub(crate) fn check(&self, running: &Connection) -> anyhow::Result<()> {
+        let Some(path) = &self.pipeline else { return Ok(()) };
+        if pipeline_file::load(Some(path))?.pipeline == running.pipeline {
+            return Ok(());
+        }
+        let what = format!(
+            "failed to use {}: the stack that runs in {} has another pipeline, {}",
+            path.display(),
+            self.dir.display(),
+            running.pipeline.name
+        );
+        let remedy = "stop that one (Ctrl-C where it runs), use another folder (--dir), or leave --pipeline out";
+        Err(Failure { what, remedy: remedy.to_owned() }.into())
+    }
 }
 
 /// A stack that may be used.
@@ -59,18 +84,16 @@ pub(crate) struct AtHand {
 impl AtHand {
     /// The stack that runs in the folder; where none does, one of our own.
     pub(crate) async fn get(options: &StackOptions, progress: &Progress) -> anyhow::Result<Self> {
-        let pipeline = pipeline_file::load(options.pipeline.as_deref())?;
-        let settings = options.settings(&pipeline)?;
         let deadline = Instant::now() + PATIENCE;
         let mut told = false;
         loop {
             if let Some(connection) = Connection::find(&options.dir).await? {
-                if options.pipeline.is_some() && connection.pipeline != pipeline.pipeline {
-                    return Err(other_pipeline(options, &connection));
-                }
+                options.check(&connection)?;
                 return Ok(Self { connection, own: None });
             }
-            match Stack::start(settings.clone(), |step: &str| progress.step(step)).await {
+            // Not before: where a stack runs, what stands in this folder does not matter.
+            let settings = options.settings(&pipeline_file::load(options.pipeline.as_deref())?)?;
+            match Stack::start(settings, |step: &str| progress.step(step)).await {
                 // It may be starting, or be another command's own.
                 Err(StackError::Running { .. }) if Instant::now() < deadline => {
                     if !told {
@@ -93,18 +116,4 @@ impl AtHand {
             stack.stop().await;
         }
     }
-}
-
-fn other_pipeline(options: &StackOptions, connection: &Connection) -> anyhow::Error {
-    let Some(pipeline) = &options.pipeline else { return anyhow::anyhow!("no pipeline was named") };
-    Failure {
-        what: format!(
-            "failed to use {}: the stack that runs in {} has another pipeline, {}",
-            pipeline.display(),
-            options.dir.display(),
-            connection.pipeline.name
-        ),
-        remedy: "stop that one (Ctrl-C where it runs), use another folder (--dir), or leave --pipeline out".to_owned(),
-    }
-    .into()
 }

@@ -34,7 +34,7 @@ where
             | "SignatureDoesNotMatch",
         )
         | Some("ExpiredTokenException" | "ExpiredToken") => {
-            "these credentials are not valid (any more): log in again, for example aws sso login, or choose a profile with AWS_PROFILE"
+            "these credentials are not valid (any more): get new ones, for example with aws configure export-credentials --format env, or choose a profile with AWS_PROFILE"
         }
         Some("PermanentRedirect") => "the bucket is in another region: set AWS_REGION to that",
         _ if status.is_none() => "check that the endpoint can be reached from here",

@@ -10,7 +10,7 @@ use landfall_local::stack::{Connection, Stack};
 use landfall_snowflake::schema_change::{Deployed, SchemaError, plan};
 use landfall_snowflake::{Session, ddl};
 
-use crate::at_hand::StackOptions;
+use crate::at_hand::{DEFAULT_DIR, StackOptions};
 use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::interrupt::{stopped, unless_stopped};
@@ -32,7 +32,7 @@ pub(crate) struct CheckOptions {
     file: Option<PathBuf>,
 
     /// Compare with the tables of the local stack in this folder.
-    #[arg(long, default_value = ".landfall", value_name = "DIR")]
+    #[arg(long, default_value = DEFAULT_DIR, value_name = "DIR")]
     dir: PathBuf,
 
     /// Compare with the account that upsert's variables name (SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, a private key, …).
@@ -108,8 +108,15 @@ fn compared(pipeline: &Pipeline, deployed: &Deployed, place: &Place) -> Result<S
     let target = &pipeline.snowflake;
     let tables = [(&target.streaming_table, &deployed.streaming), (&target.microbatch_table, &deployed.microbatch)];
     let missing: Vec<_> = tables.into_iter().filter(|(_, columns)| columns.is_empty()).collect();
+    // A pipe that exists stays as it is, and one cannot be replaced.
+    let not_compared = match place {
+        Place::Folder(_) => "",
+        Place::Account => {
+            "\nNot compared: stage and pipe, which keep the prefix and the format that they were made with."
+        }
+    };
     if changes.is_empty() && missing.is_empty() {
-        return Ok(format!("The tables {there} are the same."));
+        return Ok(format!("The tables {there} are the same.{not_compared}"));
     }
     let mut text = format!("What would change {there}:\n");
     for (table, _) in missing {
@@ -127,6 +134,7 @@ fn compared(pipeline: &Pipeline, deployed: &Deployed, place: &Place) -> Result<S
             "\nRun that, then the scripts above: the views name the columns. Then deploy upsert, then the orchestrator."
         }
     });
+    text.push_str(not_compared);
     Ok(text)
 }
 
@@ -182,6 +190,11 @@ mod tests {
     #[test]
     fn tables_that_fit_stay_as_they_are() {
         insta::assert_snapshot!(compared(&pipeline("", ""), &sensors(), &here()).unwrap(), @"The tables in .landfall are the same.");
+        assert!(
+            compared(&pipeline("", ""), &sensors(), &Place::Account)
+                .unwrap()
+                .contains("\nNot compared: stage and pipe")
+        );
     }
 
     #[test]
@@ -207,6 +220,7 @@ mod tests {
         ALTER TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" ADD COLUMN IF NOT EXISTS "HUMIDITY" NUMBER(38,0);
 
         Run that, then the scripts above: the views name the columns. Then deploy upsert, then the orchestrator.
+        Not compared: stage and pipe, which keep the prefix and the format that they were made with.
         "#);
     }
 
@@ -215,7 +229,7 @@ mod tests {
         let pipeline = pipeline("type = \"string\"", "type = \"boolean\"");
         insta::assert_snapshot!(compared(&pipeline, &sensors(), &here()).unwrap_err(), @"
         failed to fit the deployed tables to the pipeline: 1 change is refused
-          both tables: the column STATUS is VARCHAR and would be BOOLEAN; give the field its type back, or name new tables in [snowflake]
+          both tables: the column STATUS is VARCHAR and would be BOOLEAN; give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]
         ");
     }
 

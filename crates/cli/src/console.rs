@@ -1,6 +1,7 @@
 //! What a person sees: progress on stderr, results on stdout.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Error;
@@ -27,6 +28,13 @@ pub(crate) fn print_failure(error: &Error) {
 pub(crate) fn program() -> &'static str {
     // cargo says so to what it runs; then `landfall` is on nobody's PATH yet.
     if std::env::var_os("CARGO_MANIFEST_DIR").is_some() { "cargo run --release --" } else { "landfall" }
+}
+
+/// A path as one word of a command.
+pub(crate) fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@".contains(c);
+    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 /// Prints a note to stderr.
@@ -91,5 +99,18 @@ impl Progress {
         self.step.finish_and_clear();
         // Only a terminal that is gone refuses.
         let _ = self.bars.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_one_word_of_a_command() {
+        let check = |path: &str, expected: &str| assert_eq!(shell_word(Path::new(path)), expected);
+        check("../a-b/pipeline.toml", "../a-b/pipeline.toml");
+        check("my file", "'my file'");
+        check("it's", r"'it'\''s'");
     }
 }

@@ -9,7 +9,7 @@ use clap::Args;
 use comfy_table::{Table, presets};
 use landfall_core::infer::{Inferred, infer};
 
-use crate::console::program;
+use crate::console::{program, shell_word};
 use crate::failure::Failure;
 use crate::{console, pipeline_file};
 
@@ -160,24 +160,9 @@ fn printable(text: &str) -> String {
     text.chars().map(escape).collect()
 }
 
-/// A path as one word of a command.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+=:@".contains(c);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', r"'\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_path_is_one_word_of_a_command() {
-        let check = |path: &str, expected: &str| assert_eq!(shell_word(Path::new(path)), expected);
-        check("../a-b/pipeline.toml", "../a-b/pipeline.toml");
-        check("my file", "'my file'");
-        check("it's", r"'it'\''s'");
-    }
 
     #[test]
     fn a_key_does_not_steer_the_terminal() {

@@ -53,7 +53,7 @@ pub(crate) async fn run(options: SqlOptions) -> anyhow::Result<ExitCode> {
         };
         answer
     } else {
-        let Some(at_hand) = unless_stopped(AtHand::get(&options.stack, &progress)).await else {
+        let Some(at_hand) = unless_stopped(AtHand::get(&options.stack.clone().as_it_was(), &progress)).await else {
             return Ok(stopped(&progress));
         };
         let at_hand = at_hand?;
@@ -74,7 +74,8 @@ pub(crate) async fn run(options: SqlOptions) -> anyhow::Result<ExitCode> {
     } else {
         table::markdown(&table)
     };
-    console::print(text.trim_end())?;
+    // No more than the last line end: what stands before it may be a value.
+    console::print(text.strip_suffix('\n').unwrap_or(&text))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -88,7 +89,7 @@ async fn ask(session: &Session, statement: &str) -> anyhow::Result<Table> {
 
 /// What Snowflake says is for whoever wrote the statement; the functions' logs do not have it.
 fn refused(error: SessionError) -> anyhow::Error {
-    let Some(message) = error.message() else { return error.into() };
+    let (SessionError::Run { .. }, Some(message)) = (&error, error.message()) else { return error.into() };
     let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
     Failure {
         what: format!("failed to run the statement: {}{code}", message.trim()),

@@ -47,8 +47,11 @@ enum Order {
     /// Load these too.
     Refresh(Vec<ObjectCreated>),
     /// Load all that was notified, then say so.
-    Drain(oneshot::Sender<()>),
+    Drain(oneshot::Sender<NotLoaded>),
 }
+
+/// The objects that could not be loaded, and why.
+pub type NotLoaded = BTreeMap<String, String>;
 
 /// Where a pipe loads from.
 #[derive(Debug, Clone)]
@@ -68,7 +71,8 @@ impl Snowpipe {
         loads: UnboundedSender<Load>,
     ) -> Self {
         let (orders, ordered) = mpsc::unbounded_channel();
-        let task = tokio::spawn(run(Worker { source, session, loads }, notifications, ordered));
+        let task =
+            tokio::spawn(run(Worker { source, session, loads, not_loaded: NotLoaded::new() }, notifications, ordered));
         Self { orders, _task: AbortOnDropHandle::new(task) }
     }
 
@@ -99,9 +103,9 @@ impl Snowpipe {
         Ok(n_found)
     }
 
-    /// Waits until all that has landed so far is loaded, or could not be.
-    pub async fn drained(&self) {
-        self.drain().drained().await;
+    /// Waits until all that has landed so far is loaded, or could not be: then it is among what is answered with.
+    pub async fn drained(&self) -> NotLoaded {
+        self.drain().drained().await
     }
 
     /// A way to wait that is not bound to this.
@@ -117,13 +121,12 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Waits until all that has landed so far is loaded, or could not be.
-    pub(crate) async fn drained(&self) {
+    /// As [`Snowpipe::drained`].
+    pub(crate) async fn drained(&self) -> NotLoaded {
         let (tell, drained) = oneshot::channel();
-        if self.orders.send(Order::Drain(tell)).is_ok() {
-            // It fails when the pipe has stopped, and then there is nothing to wait for.
-            let _ = drained.await;
-        }
+        // When the pipe has stopped there is nothing to wait for.
+        let _ = self.orders.send(Order::Drain(tell));
+        drained.await.unwrap_or_default()
     }
 }
 
@@ -151,7 +154,7 @@ async fn run(
         }
         worker.load(pending).await;
         if let Some(tell) = drained {
-            let _ = tell.send(());
+            let _ = tell.send(worker.not_loaded.clone());
         }
     }
 }
@@ -160,6 +163,7 @@ struct Worker {
     source: Source,
     session: Session,
     loads: UnboundedSender<Load>,
+    not_loaded: NotLoaded,
 }
 
 impl Worker {
@@ -205,7 +209,7 @@ impl Worker {
     }
 
     /// COPY answers with a row a file; its name is the whole URL.
-    fn tell_loaded(&self, prefix: &str, keys: &[String], table: &Table) {
+    fn tell_loaded(&mut self, prefix: &str, keys: &[String], table: &Table) {
         let column = |name: &str| table.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
         let mut n_rows = BTreeMap::new();
         if let (Some(file), Some(loaded)) = (column("file"), column("rows_loaded")) {
@@ -221,9 +225,13 @@ impl Worker {
         }
     }
 
-    fn tell(&self, key: String, outcome: Result<u64, String>) {
-        if let Err(reason) = &outcome {
-            tracing::warn!(key, reason, "an object was not loaded");
+    fn tell(&mut self, key: String, outcome: Result<u64, String>) {
+        match &outcome {
+            Ok(_) => drop(self.not_loaded.remove(&key)),
+            Err(reason) => {
+                tracing::warn!(key, reason, "an object was not loaded");
+                self.not_loaded.insert(key.clone(), reason.clone());
+            }
         }
         let _ = self.loads.send(Load { key, at: SystemTime::now(), outcome });
     }

@@ -275,8 +275,12 @@ fn http_status(error: &snowflake_connector_rs::Error) -> Option<u16> {
     text.strip_prefix("HTTP ")?.get(..3)?.parse().ok()
 }
 
-/// Whether the name did not resolve, or cannot be a name. hyper has that in its message alone.
+/// Whether the name did not resolve, or cannot be a name. hyper has that in its message alone. A resolver that says to
+/// try again has said nothing about the name.
 fn is_dns(error: &snowflake_connector_rs::Error) -> bool {
+    if landfall_core::root_cause(error).contains("Temporary failure") {
+        return false;
+    }
     let mut source = std::error::Error::source(error);
     while let Some(error) = source {
         let text = error.to_string();

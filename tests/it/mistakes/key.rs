@@ -47,6 +47,23 @@ async fn a_key_that_lost_its_line_breaks_says_how_to_store_it() {
 }
 
 #[tokio::test]
+async fn a_key_that_went_through_an_editor_is_taken() {
+    let folder = folder();
+    for key in [
+        format!("\u{feff}{}", pem()),
+        pem().replace('\n', "\r\n"),
+        format!("Bag Attributes\n    friendlyName: landfall\n{}\n\n", pem()),
+    ] {
+        std::fs::write(folder.path().join("rsa_key.p8"), key).unwrap();
+
+        // Nobody listens on port 9 (discard) of this machine, so log-in is as far as it gets, and signs with the key.
+        let message = cold_start(folder.path(), "upsert", &[&UPSERT, &[("SNOWFLAKE_URL", "http://127.0.0.1:9")]]).await;
+
+        assert!(message.starts_with("failed to find Lambda"), "{message}");
+    }
+}
+
+#[tokio::test]
 async fn a_damaged_key_is_found_at_log_in() {
     let folder = folder();
     let pem = pem();

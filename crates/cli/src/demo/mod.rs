@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 use crate::args::DemoOptions;
 use crate::console::{self, Progress};
-use crate::interrupt::{stopped, unless_stopped};
+use crate::interrupt::{self, stopped, unless_stopped};
 use crate::pipeline_file::{self, PipelineFile};
 
 use self::summary::Summary;
@@ -105,7 +105,8 @@ async fn push(
         tokio::spawn(feed::feed(options.clone(), template, stack.pipeline.clone(), stream, bars.records.clone()));
 
     let mut watch = watch::Watch::new(stack.pipeline.clone(), bars, progress.clone());
-    watch.deliveries(deliveries, &mut stack.loads).await;
+    let dir = stack.dir().to_owned();
+    watch.deliveries(deliveries, &mut stack.loads, &dir).await?;
     mapping.finished().await;
     stack.snowpipe.drained().await;
     watch.remaining_loads(&mut stack.loads);
@@ -123,6 +124,6 @@ async fn keep(stack: &mut Stack) -> anyhow::Result<()> {
         landfall_local::snowflake::USER,
         stack.snowflake.key_file().display(),
     ));
-    tokio::signal::ctrl_c().await?;
+    interrupt::wait().await;
     Ok(())
 }

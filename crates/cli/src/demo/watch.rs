@@ -12,6 +12,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::feed::Sent;
 use crate::console::Progress;
+use crate::failure::{self, Failure};
 
 /// The bars of the demo.
 #[derive(Debug)]
@@ -79,17 +80,24 @@ impl Watch {
         }
     }
 
-    /// Watches until the last batch is done or given up.
+    /// Watches until the last batch is done or given up; fails when there is no use in trying again, for the disk of `dir` is
+    /// full.
     pub(super) async fn deliveries(
         &mut self,
         mut deliveries: UnboundedReceiver<Delivery>,
         loads: &mut UnboundedReceiver<Load>,
-    ) {
+        dir: &Path,
+    ) -> Result<(), Failure> {
         loop {
             tokio::select! {
                 delivery = deliveries.recv() => match delivery {
-                    Some(delivery) => self.delivered(&delivery),
-                    None => return,
+                    Some(delivery) => {
+                        self.delivered(&delivery);
+                        if delivery.outcome != Outcome::Done && let Some(full) = failure::disk_full(dir) {
+                            return Err(full);
+                        }
+                    }
+                    None => return Ok(()),
                 },
                 Some(load) = loads.recv() => self.loaded(load),
             }

@@ -10,7 +10,7 @@ use clap::Args;
 use landfall_local::stack::{BUCKET, ORCHESTRATOR, Ports, Settings, Stack, UPSERT};
 
 use crate::at_hand::{DEFAULT_DIR, StackOptions};
-use crate::console::{self, Progress, program};
+use crate::console::{self, Progress, program, shell_word};
 use crate::interrupt::{stopped, unless_stopped};
 use crate::pipeline_file::{self, PipelineFile};
 
@@ -48,6 +48,7 @@ pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
     let progress = Progress::new();
     let mut pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?;
     let mut clean = options.clean;
+    let mut before = None;
     loop {
         let settings = Settings {
             clean,
@@ -57,19 +58,28 @@ pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
         let Some(stack) = unless_stopped(start(settings, &progress)).await else {
             return Ok(stopped(&progress));
         };
-        let mut stack = stack?;
+        let mut stack = match (stack, before.take()) {
+            (Ok(stack), _) => stack,
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(last)) => {
+                console::print_failure(&error);
+                console::print_note("starting with the pipeline as it was");
+                pipeline = last;
+                continue;
+            }
+        };
+        clean = false;
         progress.clear();
         console::print(&shown(&options, &pipeline, &stack))?;
         let changed = unless_stopped(watch::changed(&mut stack, &pipeline)).await;
+        // What has landed is the old pipe's to load.
+        stack.snowpipe.drained().await;
         stack.stop().await;
-        match changed {
-            Some(changed) => pipeline = changed?,
-            None => {
-                console::print_note("stopped; what landed stays in the folder");
-                return Ok(ExitCode::SUCCESS);
-            }
-        }
-        clean = false;
+        let Some(changed) = changed else {
+            console::print_note("stopped; what landed stays in the folder");
+            return Ok(ExitCode::SUCCESS);
+        };
+        before = Some(std::mem::replace(&mut pipeline, changed));
     }
 }
 
@@ -88,7 +98,9 @@ fn shown(options: &DevOptions, pipeline: &PipelineFile, stack: &Stack) -> String
     let pipeline_file = pipeline.path.clone().unwrap_or_else(|| dir.join("pipeline.toml"));
     let aws = exports(&environment::aws(&endpoints));
     let functions = environment::lines(&environment::functions(&endpoints, &key_file, &pipeline_file));
-    let in_dir = if *dir == Path::new(DEFAULT_DIR) { String::new() } else { format!(" --dir {}", dir.display()) };
+    let in_dir = if *dir == Path::new(DEFAULT_DIR) { String::new() } else { format!(" --dir {}", shell_word(dir)) };
+    // The sample events are the sensors'.
+    let event = if stack.pipeline.name == "sensors" { "events/kinesis-batch.json" } else { "EVENT.json" };
     let is_default = options.port == DEFAULT_PORT && in_dir.is_empty() && pipeline_file == Path::new("pipeline.toml");
     let (env_file, of_env_file) =
         if is_default { ("dev.env", "it is in dev.env") } else { ("my.env", "save it as my.env") };
@@ -105,12 +117,12 @@ The environment that points the AWS CLI at it:
 The environment for cargo lambda watch ({of_env_file}):
 {functions}
 In another terminal:
-  {landfall} replay{in_dir} events/kinesis-batch.json
+  {landfall} replay{in_dir} {event}
   {landfall} sql{in_dir} \"select count(*) from {table}\"
   aws s3 ls --recursive s3://{BUCKET}/{prefix}/
-  aws lambda invoke --function-name {ORCHESTRATOR} --payload fileb://events/kinesis-batch.json answer.json
+  aws lambda invoke --function-name {ORCHESTRATOR} --payload fileb://{event} answer.json
   cargo lambda watch -A 127.0.0.1 --ignore-changes --env-file {env_file}
-  cargo lambda invoke orchestrator -A 127.0.0.1 --data-file events/kinesis-batch.json
+  cargo lambda invoke orchestrator -A 127.0.0.1 --data-file {event}
 ",
         dir = dir.display(),
         s3 = endpoints.s3,

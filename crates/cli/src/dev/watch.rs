@@ -15,11 +15,12 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Waits until the pipeline's file holds another pipeline that the tables can take, and answers with that.
 ///
 /// A change that cannot be taken is told, and the stack goes on as it was.
-pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile) -> anyhow::Result<PipelineFile> {
+pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile) -> PipelineFile {
     let mut seen = pipeline.text.clone();
+    let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {
-            () = tokio::time::sleep(INTERVAL) => {}
+            _ = ticks.tick() => {}
             Some(load) = stack.loads.recv() => {
                 if let Err(reason) = load.outcome {
                     console::print_note(&format!("Snowpipe could not load {}: {reason}", load.key));
@@ -28,16 +29,18 @@ pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile) -> anyho
             }
         }
         let Some(path) = &pipeline.path else { continue };
-        // A file that is just being written, or was removed, changes nothing.
+        // A file that was removed changes nothing; an editor may be about to put it back.
         let Ok(text) = std::fs::read_to_string(path) else { continue };
         if text == seen {
             continue;
         }
         seen = text;
         match taken_up(path, stack).await {
+            // A comment, or the old text again.
+            Ok(changed) if changed.pipeline == pipeline.pipeline => {}
             Ok(changed) => {
                 console::print_note(&format!("{} has changed; starting anew with it", path.display()));
-                return Ok(changed);
+                return changed;
             }
             Err(error) => {
                 console::print_failure(&error);

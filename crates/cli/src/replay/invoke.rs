@@ -96,8 +96,8 @@ impl Target {
     /// How to see what it landed, where nobody has said which bucket that is in.
     pub(super) fn how_to_look(&self) -> &'static str {
         match self.endpoint {
-            Some(_) => "start landfall dev, or name its folder: --dir",
-            None => "name the bucket: --bucket",
+            Some(_) => "no stack runs in the folder (landfall dev, or --dir)",
+            None => "name its bucket with --bucket",
         }
     }
 

@@ -7,7 +7,7 @@ use aws_sdk_s3::config::{Credentials, Region};
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use landfall_core::dead_letter::DeadLetter;
-use landfall_core::{Batch, Pipeline, Position, landing};
+use landfall_core::{Batch, Pipeline, Position, Stage, landing};
 use landfall_local::s3::{ACCESS_KEY, SECRET_KEY};
 
 use super::invoke::LOCAL_REGION;
@@ -154,13 +154,6 @@ impl Landed {
         ));
         let shown = self.objects.iter().map(|(key, n_rows)| format!("{key}  {}", n(*n_rows, "row")));
         lines.extend(first(shown, self.objects.len()));
-        if !self.missing.is_empty() {
-            lines.push(format!(
-                "  missing   {} that this pipeline makes of it: does the function have the same pipeline.toml, and LANDING=on?",
-                n(self.missing.len(), "object")
-            ));
-            lines.extend(first(self.missing.iter().cloned(), self.missing.len()));
-        }
         if !self.dead_letters.is_empty() {
             lines.push(format!(
                 "  poison    {} under {}",
@@ -176,9 +169,31 @@ impl Landed {
         lines
     }
 
-    /// Whether something is not there that has to be.
-    pub(super) fn is_incomplete(&self) -> bool {
-        !self.missing.is_empty()
+    /// What is not there, though this pipeline makes it of the event.
+    pub(super) fn faults(&self, batch: &Batch) -> Vec<String> {
+        let mut faults = Vec::new();
+        if let Some(key) = self.missing.first() {
+            faults.push(format!(
+                "{} not there that this pipeline makes of it, {key} for one: does the function have the same pipeline.toml, and LANDING=on?",
+                n(self.missing.len(), "object")
+            ));
+        }
+        let letters: HashSet<_> = self.dead_letters.iter().filter_map(DeadLetter::position).collect();
+        let n_missing = batch.poison.iter().filter(|poison| !letters.contains(&poison.position)).count();
+        if n_missing > 0 {
+            faults.push(format!("{} not there", n(n_missing, "dead letter")));
+        }
+        faults
+    }
+
+    /// Rows that the warehouse alone refused.
+    pub(super) fn n_refused(&self) -> usize {
+        self.dead_letters.iter().filter(|letter| letter.stage == Stage::Upsert).count()
+    }
+
+    /// Keys of the objects that are there.
+    pub(super) fn keys(&self) -> impl Iterator<Item = &String> {
+        self.objects.iter().map(|(key, _)| key)
     }
 }
 
@@ -191,6 +206,7 @@ fn first(lines: impl Iterator<Item = String>, n_lines: usize) -> Vec<String> {
     shown
 }
 
-fn n(count: usize, what: &str) -> String {
+/// `1 row`, `2 rows`.
+pub(super) fn n(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -44,7 +44,8 @@ pub(crate) struct ReplayOptions {
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 
-    /// Invoke this function [default: that of the local stack; with --endpoint, orchestrator].
+    /// Invoke this function of AWS, with AWS's own credentials and region; with --endpoint, the function's name there
+    /// [default: the local stack's; with --endpoint, orchestrator].
     #[arg(long, value_name = "NAME")]
     function_name: Option<String>,
 
@@ -84,7 +85,10 @@ async fn prepare(options: &ReplayOptions, progress: &Progress) -> anyhow::Result
         let name = options.function_name.as_deref().unwrap_or(CARGO_LAMBDA_ORCHESTRATOR);
         let local = Connection::find(&options.stack.dir).await?;
         let pipeline = match &local {
-            Some(local) => local.pipeline.clone(),
+            Some(local) => {
+                options.stack.check(local)?;
+                local.pipeline.clone()
+            }
             None => pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline,
         };
         let zone = local.as_ref().map(|local| Zone::local(&local.endpoints.s3, BUCKET));
@@ -120,9 +124,9 @@ impl Replay {
             let outcome = self.one(event).await;
             progress.clear();
             match outcome {
-                Ok((text, complete)) => {
-                    n_failed += usize::from(!complete);
-                    console::print(&text)?;
+                Ok(Outcome { lines, n_faults }) => {
+                    n_failed += usize::from(n_faults > 0);
+                    console::print(&lines.join("\n"))?;
                 }
                 Err(error) => {
                     n_failed += 1;
@@ -138,30 +142,45 @@ impl Replay {
         Ok(if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }
 
-    /// What became of one event, in lines to print, and whether all of it is there.
-    async fn one(&self, event: &Event) -> anyhow::Result<(String, bool)> {
+    async fn one(&self, event: &Event) -> anyhow::Result<Outcome> {
         let answer = self.target.invoke(event).await?;
         let batch = landfall_core::decode(&self.pipeline, &event.records);
         let mut lines =
             vec![event.title(), format!("  answered  {} in {} ms", answer.text, answer.duration.as_millis())];
-        let mut complete = true;
-        match &self.zone {
-            Some(zone) => {
-                let landed = zone.landed(&self.pipeline, &batch).await?;
-                complete = !landed.is_incomplete();
+        let landed = match &self.zone {
+            Some(zone) => zone.landed(&self.pipeline, &batch).await,
+            None => Err(anyhow::anyhow!("{}", self.target.how_to_look())),
+        };
+        let mut faults = Vec::new();
+        match (landed, &self.local) {
+            (Ok(landed), Some(local)) => {
                 lines.extend(landed.lines());
+                faults.extend(landed.faults(&batch));
+                let loaded = loaded::look(local, &batch).await?;
+                lines.push(loaded.line(local));
+                faults.extend(loaded.faults(&batch, &landed, local));
             }
-            None => lines.push(format!(
-                "  expected  {} rows and {} dead letters by this pipeline; to look for them, {}",
+            // What is deployed may have another pipeline, or LANDING=off: what is not there is worth a line and no fault.
+            (Ok(landed), None) => {
+                lines.extend(landed.lines());
+                lines.extend(landed.faults(&batch).iter().map(|fault| format!("  but       {fault}")));
+            }
+            (Err(error), None) => lines.push(format!(
+                "  expected  {} rows and {} dead letters by this pipeline; not looked for: {error}",
                 batch.rows.len(),
-                batch.poison.len(),
-                self.target.how_to_look()
+                batch.poison.len()
             )),
+            (Err(error), Some(_)) => return Err(error),
         }
-        if let Some(local) = &self.local {
-            local.drained().await?;
-            lines.push(loaded::line(local, &event.records).await?);
-        }
-        Ok((lines.join("\n"), complete))
+        lines.extend(faults.iter().map(|fault| format!("  FAULT     {fault}")));
+        Ok(Outcome { lines, n_faults: faults.len() })
     }
+}
+
+/// What became of an event that was taken.
+struct Outcome {
+    /// As they are printed.
+    lines: Vec<String>,
+    /// What is not where it has to be.
+    n_faults: usize,
 }

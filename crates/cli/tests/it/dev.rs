@@ -161,3 +161,90 @@ async fn a_second_stack_in_the_same_folder_is_refused() {
     let error = text(&output.stderr);
     assert!(error.contains("another stack is running in it") && error.contains("\ntry: stop that one"), "{error}");
 }
+
+#[tokio::test]
+async fn a_function_by_its_name_is_invoked_with_awss_own_settings() {
+    let dir = dir().await;
+    let mut dev = Dev::start(dir.path(), &["--port", "0"]);
+    let shown = dev.ready();
+    let exported: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
+    assert_eq!(exported.len(), 5, "{shown}");
+    let event = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/poison.json");
+    let replay = |args: &[&str]| {
+        let mut command = in_dir("replay", dir.path());
+        command.arg(&event).args(["--function-name", "landfall-orchestrator"]).args(args);
+        // Lambda and S3 of the stack in the place of AWS's.
+        let output = command.envs(exported.iter().copied()).output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+
+    let (code, out, error) = replay(&["--bucket", "landfall-landing"]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("landed    5 objects with 6 rows") && out.contains("poison    14 dead letters"), "{out}");
+
+    let (code, out, error) = replay(&[]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("6 rows and 14 dead letters by this pipeline; not looked for: name its bucket"), "{out}");
+
+    let (code, out, error) = replay(&["--bucket", "nobodys"]);
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("not looked for: failed to list s3://nobodys/") && out.contains("NoSuchBucket"), "{out}");
+    dev.interrupt();
+}
+
+#[tokio::test]
+async fn an_endpoint_works_with_the_stack_that_runs() {
+    let dir = dir().await;
+    let mut dev = Dev::start(dir.path(), &["--port", "0"]);
+    let shown = dev.ready();
+    let endpoint = shown.split_once("AWS_ENDPOINT_URL_LAMBDA=").unwrap().1.lines().next().unwrap();
+    let event = |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events").join(name);
+    let replay = |name: &str, function: &str| {
+        let mut command = in_dir("replay", dir.path());
+        command.arg(event(name)).args(["--endpoint", endpoint, "--function-name", function]);
+        let output = command.output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+
+    let (code, out, error) = replay("mixed-sensors.json", "landfall-orchestrator");
+    assert_eq!(code, Some(0), "{out}{error}");
+    assert!(out.contains("19 rows in KINESIS_SENSORS_STREAMING, 19 rows in KINESIS_SENSORS_MICROBATCH"), "{out}");
+
+    // Not an orchestrator: it cannot read an event.
+    let (code, out, error) = replay("empty.json", "landfall-upsert");
+    assert_eq!(code, Some(1), "{out}{error}");
+    assert!(error.contains("error: landfall-upsert failed: "), "{error}");
+    dev.interrupt();
+}
+
+#[tokio::test]
+async fn a_stack_that_was_killed_is_not_taken_for_one_that_runs() {
+    let dir = dir().await;
+    let mut dev = Dev::start(dir.path(), &["--port", "0"]);
+    dev.ready();
+    dev.child.kill().unwrap();
+    dev.child.wait().unwrap();
+    assert!(dir.path().join("stack.json").exists());
+
+    assert_eq!(sql(dir.path(), "select 1 as n"), "N\n1\n");
+}
+
+#[tokio::test]
+async fn what_is_taken_and_not_loaded_is_a_fault_with_its_reason() {
+    let dir = dir().await;
+    let mut dev = Dev::start(dir.path(), &["--port", "0"]);
+    dev.ready();
+    // The pipeline knows nothing of it, so Snowpipe tries, and cannot load a row without a status.
+    sql(dir.path(), "alter table kinesis_sensors_microbatch alter column status set not null");
+
+    let event = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/mixed-sensors.json");
+    let output = in_dir("replay", dir.path()).arg(event).output().unwrap();
+
+    let note = dev.interrupt();
+    let (out, error) = (text(&output.stdout), text(&output.stderr));
+    assert_eq!(output.status.code(), Some(1), "{out}{error}");
+    assert!(out.contains("19 rows in KINESIS_SENSORS_STREAMING, "), "{out}");
+    assert!(out.contains("FAULT     ") && out.contains(" not in KINESIS_SENSORS_MICROBATCH\n"), "{out}");
+    assert!(out.contains("FAULT     Snowpipe could not load kinesiscsv/"), "{out}");
+    assert!(note.contains("Snowpipe could not load kinesiscsv/"), "{note}");
+}

@@ -126,3 +126,77 @@ fn a_folder_that_cannot_be_named_in_sql_is_refused() {
         "{error}"
     );
 }
+
+/// What a demo says that fails for a full disk.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn disk_is_full(output: &std::process::Output, what: &str, place: &str) {
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains(&format!("error: {what}: ")) && !error.contains("panicked"), "{error}");
+    let remedy = format!("\ntry: free some space on the disk of {place}, or use another folder: --dir\n");
+    assert!(error.ends_with(&remedy), "{error}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_with_the_option() {
+    let dir = tempfile::tempdir().unwrap();
+    // A folder of a stack, with a file in it that fails each write as one on a full disk does.
+    std::fs::write(dir.path().join("landfall.lock"), "").unwrap();
+    let file = dir.path().join("pipeline.toml");
+    std::os::unix::fs::symlink("/dev/full", &file).unwrap();
+
+    let output = demo(dir.path(), &["--records", "1"]).output().unwrap();
+
+    let file = file.display().to_string();
+    disk_is_full(&output, &format!("failed to prepare the folder {file}"), &file);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_disk_that_is_full_for_pip_is_named_with_the_option() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let (dir, bin) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    // What pip says on a full disk, as its log ends there.
+    let python = r#"#!/bin/sh
+case "$3" in
+  *run_module*)
+    case "$4" in
+      venv) mkdir -p "$6/bin"; cp "$0" "$6/bin/python";;
+      pip)
+        echo "Installing collected packages: duckdb, fakesnow"
+        echo "ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device" >&2
+        echo >&2
+        exit 1;;
+    esac;;
+  *) echo 3.12;;
+esac
+"#;
+    let program = bin.path().join("python3");
+    std::fs::write(&program, python).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", bin.path().display());
+
+    let output = demo(dir.path(), &["--records", "1"]).env("PATH", path).output().unwrap();
+
+    let place = format!("{} and of the folder for temporary files (TMPDIR)", dir.path().join("venv").display());
+    disk_is_full(&output, "failed to install the Python packages: ERROR", &place);
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_disk_that_fills_up_on_the_way_ends_the_demo() {
+    let dir = crate::support::dir().await;
+    let full = |path: std::path::PathBuf| std::os::unix::fs::symlink("/dev/full", path).unwrap();
+    std::fs::write(dir.path().join("landfall.lock"), "").unwrap();
+    std::fs::create_dir(dir.path().join("logs")).unwrap();
+    // Each write to the function's log fails as on a full disk, and so does any other attempt.
+    full(dir.path().join("logs/orchestrator.log"));
+    full(dir.path().join("space"));
+
+    let output = demo(dir.path(), &["--records", "10", "--append"]).output().unwrap();
+
+    disk_is_full(&output, "failed to go on", &dir.path().display().to_string());
+}

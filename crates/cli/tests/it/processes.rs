@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::support::{demo, dir, text};
+use crate::support::{demo, dir, in_dir, text};
 
 /// A demo that has run and keeps its stack.
 fn kept(dir: &Path) -> Child {
@@ -105,6 +105,47 @@ async fn ctrl_c_while_records_go_through_stops_it_with_130() {
     std::io::Read::read_to_string(&mut stderr, &mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
     assert!(rest.contains("stopped; nothing is left running"), "{rest}");
+    all_end(&children);
+}
+
+#[tokio::test]
+async fn ctrl_c_stops_dev_and_what_it_started() {
+    let dir = dir().await;
+    let mut child =
+        in_dir("dev", dir.path()).args(["--port", "0"]).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut stdout = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("In another terminal") {
+        line.clear();
+        assert_ne!(stdout.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    let children = children(child.id());
+    assert!(!children.is_empty());
+
+    signal("-INT", child.id());
+
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    all_end(&children);
+    assert!(!dir.path().join("stack.json").exists());
+}
+
+#[tokio::test]
+async fn ctrl_c_while_a_stack_starts_stops_it_with_130() {
+    let dir = dir().await;
+    let event = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/kinesis-batch.json");
+    let mut child =
+        in_dir("replay", dir.path()).arg(event).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("starting S3") {
+        line.clear();
+        assert_ne!(stderr.read_line(&mut line).unwrap(), 0, "it ended");
+    }
+    let children = children(child.id());
+
+    signal("-INT", child.id());
+
+    assert_eq!(child.wait().unwrap().code(), Some(130));
     all_end(&children);
 }
 

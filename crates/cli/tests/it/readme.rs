@@ -1,12 +1,10 @@
-//! The README's section on a schema of one's own, followed literally.
+//! The README's sections on daily use and on a schema of one's own, followed literally.
 
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::support::{dir, text};
-
-const SECTION: &str = "## Your own schema in five minutes";
 
 /// The commands of a fenced block, and what the block after it says that they print.
 struct Step {
@@ -18,9 +16,10 @@ fn workspace() -> PathBuf {
     std::path::absolute(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).unwrap()
 }
 
-/// Each `sh` block with the `text` block that follows it.
-fn steps(readme: &str) -> Vec<Step> {
-    let section = readme.split_once(SECTION).unwrap().1;
+/// Each `sh` block of a section, with the `text` block that follows it. What needs a terminal of its own, or another
+/// program, has no language.
+fn steps(readme: &str, section: &str) -> Vec<Step> {
+    let section = readme.split_once(&format!("\n## {section}\n")).unwrap().1;
     let section = section.split("\n## ").next().unwrap();
     let mut steps: Vec<Step> = Vec::new();
     // Outside, inside, outside, …
@@ -28,6 +27,7 @@ fn steps(readme: &str) -> Vec<Step> {
         let (language, block) = block.split_once('\n').unwrap();
         match language {
             "sh" => steps.push(Step { commands: block.to_owned(), output: String::new() }),
+            "" => {}
             "text" => steps.last_mut().unwrap().output = block.to_owned(),
             other => panic!("a block of {other:?}"),
         }
@@ -42,7 +42,9 @@ async fn clone() -> tempfile::TempDir {
     std::fs::remove_file(clone.path().join("venv")).unwrap();
     std::fs::create_dir_all(clone.path().join(".landfall")).unwrap();
     symlink(venv, clone.path().join(".landfall/venv")).unwrap();
-    symlink(workspace().join("examples"), clone.path().join("examples")).unwrap();
+    for name in ["examples", "events", "pipeline.toml"] {
+        symlink(workspace().join(name), clone.path().join(name)).unwrap();
+    }
     let shim = clone.path().join("bin/cargo");
     std::fs::create_dir(clone.path().join("bin")).unwrap();
     let script = format!(
@@ -79,12 +81,12 @@ fn assert_prints(output: &str, expected: &str) {
     }
 }
 
-#[tokio::test]
-async fn a_schema_of_ones_own_is_made_as_the_readme_says() {
+/// Runs a section's commands as they stand there.
+async fn follow(section: &str, n_steps: usize) {
     let clone = clone().await;
     let readme = std::fs::read_to_string(workspace().join("README.md")).unwrap();
-    let steps = steps(&readme);
-    assert!(steps.len() >= 5, "{}", steps.len());
+    let steps = steps(&readme, section);
+    assert_eq!(steps.len(), n_steps);
     let path = format!("{}:{}", clone.path().join("bin").display(), std::env::var("PATH").unwrap());
 
     for Step { commands, output } in steps {
@@ -99,4 +101,14 @@ async fn a_schema_of_ones_own_is_made_as_the_readme_says() {
         assert_eq!(done.status.code(), Some(0), "{commands}\n{}{}", text(&done.stdout), text(&done.stderr));
         assert_prints(&text(&done.stdout), &output);
     }
+}
+
+#[tokio::test]
+async fn events_are_replayed_and_asked_for_as_the_readme_says() {
+    follow("Every day", 2).await;
+}
+
+#[tokio::test]
+async fn a_schema_of_ones_own_is_made_as_the_readme_says() {
+    follow("Your own schema in five minutes", 5).await;
 }

@@ -1,5 +1,7 @@
 //! `landfall sql`.
 
+use std::process::Stdio;
+
 use crate::support::{dir, in_dir, json, text};
 
 #[tokio::test]
@@ -24,6 +26,48 @@ async fn an_answer_is_a_table_or_json_or_csv_and_exact() {
     let expected =
         serde_json::json!([{"N": 12345678901234567890u64, "S": "a,b", "NOTHING": null, "EMPTY": "", "YES": true}]);
     assert_eq!(rows, expected);
+}
+
+#[tokio::test]
+async fn csv_keeps_blanks_and_rows_of_nothing_at_its_end() {
+    let dir = dir().await;
+    let query =
+        "select x from (select 1 as n, 'OK  ' as x union all select 2, null union all select 3, null) order by n";
+
+    let output = in_dir("sql", dir.path()).args([query, "--csv"]).output().unwrap();
+
+    assert_eq!(text(&output.stdout), "X\nOK  \n\n\n", "{}", text(&output.stderr));
+}
+
+#[tokio::test]
+async fn two_that_ask_at_once_without_a_stack_wait_for_each_other() {
+    let dir = dir().await;
+    let ask = || in_dir("sql", dir.path()).args(["select 1 as n", "--csv"]).stdout(Stdio::piped()).spawn().unwrap();
+
+    let both = [ask(), ask()];
+
+    for child in both {
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stdout)), (Some(0), "N\n1\n".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn looking_changes_no_table() {
+    let dir = dir().await;
+    let first = in_dir("sql", dir.path()).arg("select 1").output().unwrap();
+    assert_eq!(first.status.code(), Some(0), "{}", text(&first.stderr));
+    let elsewhere = tempfile::tempdir().unwrap();
+    let sensors = include_str!("../../../../pipeline.toml");
+    let edited = sensors.replace("name = \"status\"\ncolumn = \"STATUS\"", "name = \"state\"");
+    assert_ne!(edited, sensors);
+    std::fs::write(elsewhere.path().join("pipeline.toml"), edited).unwrap();
+
+    let query = "select count(status) as n from kinesis_sensors_streaming";
+    let mut command = in_dir("sql", dir.path());
+    let output = command.args([query, "--csv"]).current_dir(elsewhere.path()).output().unwrap();
+
+    assert_eq!(text(&output.stdout), "N\n0\n", "{}", text(&output.stderr));
 }
 
 #[tokio::test]

@@ -154,11 +154,11 @@ impl Numbers {
         }
     }
 
-    /// The decimal that holds them all, and its scale, when their fractions are of one length. One digit is no choice of
+    /// The decimal that holds them all, and its scale, when all are written with as many decimals. One digit is no choice of
     /// anybody's: the next value may well have two.
     fn fixed(&self) -> Option<(DataType, usize)> {
         let (scale, most) = self.decimals?;
-        let is_fixed = scale == most && (2..=9).contains(&scale) && self.n_fractions >= 2;
+        let is_fixed = scale == most && (2..=9).contains(&scale) && self.n_fractions == self.n && self.n >= 2;
         is_fixed.then(|| self.decimal(scale)).flatten()
     }
 

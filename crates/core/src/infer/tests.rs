@@ -41,7 +41,8 @@ fn numbers_are_as_narrow_as_they_are_written() {
     check(&["1e3", "2"], "float");
     check(&["1.5e3", "2.5"], "float");
     check(&["1e999", "2.5"], "string: numbers beyond a double");
-    check(&["1.10", "2.25", "-3"], "decimal(18,2): always 2 decimals in the sample");
+    check(&["1.10", "2.25", "-3.00"], "decimal(18,2): always 2 decimals in the sample");
+    check(&["1.10", "2.25", "-3"], "float");
     check(&["1.1", "2.2"], "float");
     check_key(
         "total",

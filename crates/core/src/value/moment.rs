@@ -9,7 +9,8 @@ use crate::pipeline::{DataType, EpochUnit};
 
 const NANOSECONDS_A_SECOND: i128 = 1_000_000_000;
 
-/// ISO 8601 with a zone, or without one, which means UTC; stored in UTC with as many decimals as were given.
+/// ISO 8601 with a zone, or without one, which means UTC; stored in UTC with as many decimals as were given. The seconds
+/// may be left out, as Java does where they are zero.
 ///
 /// A leap second and a tenth decimal are refused: Snowflake holds neither.
 pub(super) fn iso(text: &str) -> Option<String> {
@@ -17,6 +18,7 @@ pub(super) fn iso(text: &str) -> Option<String> {
     if !starts_with_year(text) || n_decimals > 9 {
         return None;
     }
+    let text = &with_seconds(text);
     let at: NaiveDateTime = match DateTime::parse_from_rfc3339(&with_extended_offset(text)) {
         Ok(at) => at.with_timezone(&Utc).naive_utc(),
         Err(_) => ["%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f"]
@@ -25,6 +27,16 @@ pub(super) fn iso(text: &str) -> Option<String> {
     };
     let is_leap = at.nanosecond() >= 1_000_000_000;
     (!is_leap).then(|| stored(at)).flatten()
+}
+
+/// `2026-11-20T14:00Z` with the seconds that it leaves out.
+fn with_seconds(text: &str) -> Cow<'_, str> {
+    let (Some(minutes), Some(rest)) = (text.get(..16), text.get(16..)) else { return text.into() };
+    let has_minutes = minutes.as_bytes()[13] == b':' && minutes.as_bytes()[14..].iter().all(u8::is_ascii_digit);
+    if has_minutes && (rest.is_empty() || rest.starts_with(['Z', 'z', '+', '-'])) {
+        return format!("{minutes}:00{rest}").into();
+    }
+    text.into()
 }
 
 /// An offset in ISO 8601's basic form, `+0100` or `+01`, as RFC 3339 has it: `+01:00`.

@@ -218,13 +218,20 @@ def read_together(duck_conn: duckdb.DuckDBPyConnection, reader: ReadCSV, urls: l
     raise AssertionError("one of both has returned or raised")
 
 
+def history_name(url: str) -> str:
+    """A file as the load history knows it: by its way from the databases, so that both may be moved together."""
+    return os.path.relpath(url.removeprefix("file://")) if url.startswith("file:///") else url
+
+
 def load_together(
     duck_conn: duckdb.DuckDBPyConnection, table: exp.Table, schema: str, reader: ReadCSV, urls: list[str]
 ) -> str:
     """Loads those of the files that were not loaded before. The SQL that it returns has been run: a row a file."""
     history = "_fs_information_schema._fs_load_history"
     seen = f"SELECT FILE_NAME FROM {history} WHERE TABLE_NAME = ? AND SCHEMA_NAME = ? AND list_contains(?, FILE_NAME)"
-    loaded = {name for (name,) in duck_conn.execute(seen, [table.name, schema, urls]).fetchall()}
+    known_as = {url: history_name(url) for url in urls}
+    known = {name for (name,) in duck_conn.execute(seen, [table.name, schema, list(known_as.values())]).fetchall()}
+    loaded = {url for url in urls if known_as[url] in known}
     counts: dict[str, int] = {}
     if new := [url for url in urls if url not in loaded]:
         rows = read_together(duck_conn, reader, new)
@@ -237,7 +244,7 @@ def load_together(
         duck_conn.execute(
             f"INSERT INTO {history} SELECT ?, unnest(?), ?, current_timestamp, 'LOADED', unnest(?), unnest(?), "
             "NULL, NULL, NULL, NULL, 0, 1",
-            [schema, new, table.name, n_rows, n_rows],
+            [schema, [known_as[url] for url in new], table.name, n_rows, n_rows],
         )
     rows = ", ".join(
         f"({exp.Literal.string(url).sql('duckdb')}, 'LOAD_SKIPPED', 0, 0, NULL, 1, 'File was loaded before.')"

@@ -1,7 +1,8 @@
 //! The way to a running stack, from its own process or from another.
 //!
 //! A stack that announces itself leaves a file in its folder that says where its services are, and listens for those
-//! who want to wait for its Snowpipe: it greets with its folder, and answers a line `drain` with a line `drained`.
+//! who want to wait for its Snowpipe: it greets with its folder, and answers a line `drain` with a line of JSON, the objects
+//! that could not be loaded.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,9 +17,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::{PIPELINE_FILE, StackError, absolute, bucket_dir};
+use super::{PIPELINE_FILE, StackError, bucket_dir};
 use crate::snowflake;
-use crate::snowpipe::Drain;
+use crate::snowpipe::{Drain, NotLoaded};
 
 const ANNOUNCEMENT: &str = "stack.json";
 
@@ -68,15 +69,17 @@ impl Connection {
     /// The stack that runs in a folder and has announced itself; `None` when there is none.
     ///
     /// # Errors
-    /// [`StackError::Connect`] when what it says of itself cannot be read, and a folder that cannot be looked at.
+    /// [`StackError::Connect`] when its files cannot be read, and faults of its pipeline.
     pub async fn find(dir: &Path) -> Result<Option<Self>, StackError> {
-        let dir = absolute(dir)?;
+        // The stack, too, knows its folder under this name.
+        let Ok(dir) = dir.canonicalize() else { return Ok(None) };
         let fault = |source| StackError::Connect { path: dir.clone(), source };
         let announced = match std::fs::read_to_string(dir.join(ANNOUNCEMENT)) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             text => text.map_err(fault)?,
         };
-        let Announced { endpoints, drain } = serde_json::from_str(&announced).map_err(|error| fault(error.into()))?;
+        // What cannot be read was left by another version.
+        let Ok(Announced { endpoints, drain }) = serde_json::from_str(&announced) else { return Ok(None) };
         // One that was killed left its file, and anybody may have its port by now.
         if greeted(drain).await.is_none_or(|(greeting, _)| greeting != self::greeting(&dir)) {
             return Ok(None);
@@ -97,16 +100,13 @@ impl Connection {
         bucket_dir(&self.dir, bucket)
     }
 
-    /// Waits until all that has landed so far is loaded by Snowpipe, or could not be.
+    /// Waits until all that has landed so far is loaded by Snowpipe. Answers with the objects that could not be.
     ///
     /// # Errors
     /// [`StackError::Connect`] when the stack has stopped meanwhile.
-    pub async fn drained(&self) -> Result<(), StackError> {
+    pub async fn drained(&self) -> Result<NotLoaded, StackError> {
         match &self.pipe {
-            Pipe::Here(drain) => {
-                drain.drained().await;
-                Ok(())
-            }
+            Pipe::Here(drain) => Ok(drain.drained().await),
             Pipe::There(address) => {
                 ask(*address).await.map_err(|source| StackError::Connect { path: self.dir.clone(), source })
             }
@@ -129,13 +129,13 @@ async fn greeted(address: SocketAddr) -> Option<(String, BufReader<TcpStream>)> 
     tokio::time::timeout(GREETING_TIME_OUT, greeted).await.ok()?
 }
 
-async fn ask(address: SocketAddr) -> io::Result<()> {
+async fn ask(address: SocketAddr) -> io::Result<NotLoaded> {
     let stopped = || io::Error::new(io::ErrorKind::UnexpectedEof, "it has stopped");
     let (_, mut stream) = greeted(address).await.ok_or_else(stopped)?;
     stream.write_all(b"drain\n").await?;
     let mut answer = String::new();
     stream.read_line(&mut answer).await?;
-    if answer == "drained\n" { Ok(()) } else { Err(stopped()) }
+    serde_json::from_str(&answer).map_err(|_| stopped())
 }
 
 /// Tells other processes of a stack, until it is dropped.
@@ -190,8 +190,8 @@ async fn answer(stream: TcpStream, greeting: String, drain: Drain) -> io::Result
     let mut lines = BufReader::new(reader).lines();
     while let Some(line) = lines.next_line().await? {
         if line == "drain" {
-            drain.drained().await;
-            writer.write_all(b"drained\n").await?;
+            let answer = serde_json::to_string(&drain.drained().await)?;
+            writer.write_all(format!("{answer}\n").as_bytes()).await?;
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! What a stack that has stopped left in its folder, looked at without starting one: nothing is made or altered.
+//! The tables that a stack which has stopped left in its folder, looked at without starting one: none is made or altered.
 
 use landfall_core::Pipeline;
 use landfall_snowflake::schema_change::Deployed;
@@ -17,13 +17,12 @@ impl Stack {
         pipeline: &Pipeline,
         progress: impl Fn(&str) + Send + Sync,
     ) -> Result<Deployed, StackError> {
-        let dir = absolute(&settings.dir)?;
-        let databases = dir.join("snowflake");
-        if !snowflake::has_database(&databases, pipeline) {
+        if !snowflake::has_database(&settings.dir.join("snowflake"), pipeline) {
             return Ok(Deployed::default());
         }
         // Held to the end: only one process may open the databases.
-        let _lock = folder::lock(&dir)?;
+        let (dir, _lock) = folder::take(&settings.dir)?;
+        let databases = dir.join("snowflake");
         let venv = Venv::ensure(&absolute(&settings.venv_dir)?, snowflake::REQUIREMENTS, &progress).await?;
         let snowflake = LocalSnowflake::start(venv.python(), &databases, settings.ports.snowflake).await?;
         let deployed = snowflake.deployed(pipeline).await;

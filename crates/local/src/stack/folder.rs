@@ -1,7 +1,7 @@
 //! The folder of a stack: whose it is, who uses it now, and how it is emptied.
 
 use std::fs::{File, TryLockError};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::StackError;
 
@@ -11,22 +11,32 @@ const LOCK: &str = "landfall.lock";
 /// What a stack's path must not hold.
 pub(super) const AWKWARD: &str = "'\"#?%*[]\\";
 
-/// Takes the folder, made if absent, for as long as the file is open.
-pub(super) fn lock(dir: &Path) -> Result<File, StackError> {
+/// The folder, made if absent, under its one true name, and the lock on it: it is taken for as long as the file is open.
+///
+/// A folder has many names, by links and by `..`; what the stack remembers has one.
+pub(super) fn take(dir: &Path) -> Result<(PathBuf, File), StackError> {
     let fault = |source| StackError::Dir { path: dir.to_owned(), source };
-    if dir.to_str().is_none_or(|path| path.chars().any(|c| c.is_control() || AWKWARD.contains(c))) {
-        return Err(StackError::Awkward { path: dir.to_owned() });
-    }
-    std::fs::create_dir_all(dir).map_err(fault)?;
-    if let Some(found) = stranger(dir).map_err(fault)? {
-        return Err(StackError::NotOurs { path: dir.to_owned(), found });
+    let named = std::path::absolute(dir).map_err(fault)?;
+    refuse_awkward(&named)?;
+    std::fs::create_dir_all(&named).map_err(fault)?;
+    let dir = named.canonicalize().map_err(fault)?;
+    refuse_awkward(&dir)?;
+    if let Some(found) = stranger(&dir).map_err(fault)? {
+        return Err(StackError::NotOurs { path: dir, found });
     }
     let file = File::create(dir.join(LOCK)).map_err(fault)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StackError::Running { path: dir.to_owned() }),
+        Ok(()) => Ok((dir, file)),
+        Err(TryLockError::WouldBlock) => Err(StackError::Running { path: dir }),
         Err(TryLockError::Error(source)) => Err(fault(source)),
     }
+}
+
+fn refuse_awkward(dir: &Path) -> Result<(), StackError> {
+    if dir.to_str().is_none_or(|path| path.chars().any(|c| c.is_control() || AWKWARD.contains(c))) {
+        return Err(StackError::Awkward { path: dir.to_owned() });
+    }
+    Ok(())
 }
 
 /// What stands in a folder that no stack has used yet, and is not what may stand there: a folder is emptied at a clean

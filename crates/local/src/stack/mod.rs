@@ -190,16 +190,11 @@ impl Stack {
     /// Nothing keeps running when it fails.
     pub async fn start(settings: Settings, progress: impl Fn(&str) + Send + Sync) -> Result<Self, StackError> {
         let pipeline = Pipeline::from_toml(&settings.pipeline)?;
-        let dir = absolute(&settings.dir)?;
-        let lock = folder::lock(&dir)?;
+        let (dir, lock) = folder::take(&settings.dir)?;
         settings.ports.check()?;
         if settings.clean {
             folder::clean(&dir)?;
         }
-        let pipeline_file = dir.join(PIPELINE_FILE);
-        std::fs::write(&pipeline_file, &settings.pipeline)
-            .map_err(|source| StackError::Dir { path: pipeline_file.clone(), source })?;
-
         let venv = Venv::ensure(&absolute(&settings.venv_dir)?, snowflake::REQUIREMENTS, &progress).await?;
         progress("starting S3, Lambda and Snowflake");
         let (notify, notifications) = mpsc::unbounded_channel();
@@ -208,7 +203,12 @@ impl Stack {
         s3.create_bucket(ON_FAILURE_BUCKET)?;
         let bucket_dir = dir.join("s3").join(BUCKET);
         let snowflake = LocalSnowflake::start(venv.python(), &dir.join("snowflake"), settings.ports.snowflake).await?;
+        let is_new = snowflake.deployed(&pipeline).await?.microbatch.is_empty();
         let mut stripped = snowflake.set_up(&pipeline, &bucket_dir.join(&pipeline.landing.prefix)).await?;
+        // Now that the tables have taken it.
+        let pipeline_file = dir.join(PIPELINE_FILE);
+        std::fs::write(&pipeline_file, &settings.pipeline)
+            .map_err(|source| StackError::Dir { path: pipeline_file.clone(), source })?;
         stripped.extend(Snowpipe::stripped(&pipeline));
         stripped.sort();
         stripped.dedup();
@@ -218,8 +218,9 @@ impl Stack {
         let source = Source { bucket: BUCKET.to_owned(), pipeline: pipeline.clone() };
         let (tell, loads) = mpsc::unbounded_channel();
         let snowpipe = Snowpipe::start(source, session, notifications, tell);
-        if !settings.clean {
-            // What an earlier run landed, and did not live to load.
+        if !is_new {
+            // What an earlier run landed, and did not live to load. A pipe that is new, with its table, takes nothing that
+            // was there before it: it may have other columns.
             snowpipe.refresh(BUCKET, &bucket_dir).map_err(|source| StackError::Dir { path: bucket_dir, source })?;
             snowpipe.drained().await;
         }

@@ -78,7 +78,7 @@ pub enum VenvError {
         tail: String,
     },
     /// pip failed.
-    #[error("failed to install the Python packages: {}", crate::process::last_line(tail))]
+    #[error("failed to install the Python packages: {}", pips_error(tail))]
     Install {
         /// The environment.
         dir: PathBuf,
@@ -208,6 +208,14 @@ enum State {
     Absent,
     /// Why it is to be built anew.
     Stale(String),
+}
+
+/// What pip gave up for. Its other lines come through this process, and may stand after that in the log.
+fn pips_error(tail: &str) -> &str {
+    // After that one comes a traceback, whose last line says more.
+    let is_said = |line: &&str| line.starts_with("ERROR: ") && *line != "ERROR: Exception:";
+    let error = tail.lines().rev().find(is_said);
+    error.unwrap_or_else(|| crate::process::last_line(tail))
 }
 
 fn marker_text(python: Version, requirements: &str) -> String {

@@ -216,6 +216,13 @@ async fn a_build_that_is_cancelled_is_not_taken_for_whole() {
     assert_eq!(fs::read_to_string(folder.path().join("builds")).unwrap().lines().count(), 2);
 }
 
+#[test]
+fn what_pip_says_last_is_not_always_why() {
+    assert_eq!(pips_error("ERROR: no space\nInstalling collected packages: a"), "ERROR: no space");
+    assert_eq!(pips_error("ERROR: Exception:\nTraceback\nOSError: no space"), "OSError: no space");
+    assert_eq!(pips_error(""), "its log is empty");
+}
+
 #[tokio::test]
 async fn a_failed_install_tells_the_end_of_its_log_and_where_it_is() {
     let folder = tempfile::tempdir().unwrap();
@@ -230,6 +237,7 @@ async fn a_failed_install_tells_the_end_of_its_log_and_where_it_is() {
     assert!(
         matches!(&error, VenvError::Install { log: at, tail, .. } if *at == log && tail == "ERROR: no route to host")
     );
+    assert_eq!(error.to_string(), "failed to install the Python packages: ERROR: no route to host");
     let (remedy, remove) = (
         error.remedy(),
         format!(

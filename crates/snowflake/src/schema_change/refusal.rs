@@ -72,11 +72,11 @@ fn extra(columns: &[Column], deployed: &[DeployedColumn]) -> Option<Reason> {
     match (has(columns, EXTRA), is_deployed(deployed, EXTRA)) {
         (true, false) => Some((
             format!("unknown_fields = \"keep\" needs the column {EXTRA} before the fields, and new columns come last"),
-            "set unknown_fields back to \"ignore\" or \"reject\", or name new tables in [snowflake]",
+            "set unknown_fields back to \"ignore\" or \"reject\", or start anew: other tables in [snowflake] and another prefix in [landing]",
         )),
         (false, true) => Some((
             format!("only unknown_fields = \"keep\" fills the column {EXTRA}, and objects are loaded by position"),
-            "set unknown_fields = \"keep\" again, or name new tables in [snowflake]",
+            "set unknown_fields = \"keep\" again, or start anew: other tables in [snowflake] and another prefix in [landing]",
         )),
         _ => None,
     }
@@ -87,7 +87,7 @@ fn removed(columns: &[Column], deployed: &[DeployedColumn]) -> impl Iterator<Ite
     removed.map(|DeployedColumn { name, .. }| {
         (
             format!("no field fills the column {name}, and objects are loaded by position"),
-            "keep the field (optional: what producers leave out is NULL), or name new tables in [snowflake]",
+            "keep the field (optional: what producers leave out is NULL), or start anew: other tables in [snowflake] and another prefix in [landing]",
         )
     })
 }
@@ -142,8 +142,10 @@ fn retyped(columns: &[Column], deployed: &[DeployedColumn]) -> impl Iterator<Ite
         let deployed = deployed.iter().find(|deployed| deployed.name == column.name)?;
         let data_type = catalogue_type(column);
         let what = format!("the column {} is {} and would be {data_type}", column.name, deployed.data_type);
-        (deployed.data_type != data_type)
-            .then_some((what, "give the field its type back, or name new tables in [snowflake]"))
+        (deployed.data_type != data_type).then_some((
+            what,
+            "give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]",
+        ))
     })
 }
 

@@ -112,7 +112,7 @@ fn each_table_is_altered_by_itself() {
 fn a_removed_field_is_refused() {
     insta::assert_snapshot!(planned(&changed(TEMPERATURE, "")).unwrap_err(), @"
     failed to fit the deployed tables to the pipeline: 1 change is refused
-      both tables: no field fills the column CURRENTTEMPERATURE, and objects are loaded by position; keep the field (optional: what producers leave out is NULL), or name new tables in [snowflake]
+      both tables: no field fills the column CURRENTTEMPERATURE, and objects are loaded by position; keep the field (optional: what producers leave out is NULL), or start anew: other tables in [snowflake] and another prefix in [landing]
     ");
 }
 
@@ -146,14 +146,14 @@ fn a_new_field_that_is_required_is_refused() {
 fn a_field_of_another_type_is_refused() {
     insta::assert_snapshot!(planned(&changed("type = \"string\"", "type = \"timestamp\"")).unwrap_err(), @"
     failed to fit the deployed tables to the pipeline: 1 change is refused
-      both tables: the column STATUS is VARCHAR and would be TIMESTAMP_NTZ; give the field its type back, or name new tables in [snowflake]
+      both tables: the column STATUS is VARCHAR and would be TIMESTAMP_NTZ; give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]
     ");
 
     let mut short = deployed(&default_pipeline());
     short.streaming[8].data_type = "VARCHAR(100)".to_owned();
     insta::assert_snapshot!(shown(plan(&default_pipeline(), &short)).unwrap_err(), @"
     failed to fit the deployed tables to the pipeline: 1 change is refused
-      KINESIS_SENSORS_STREAMING: the column STATUS is VARCHAR(100) and would be VARCHAR; give the field its type back, or name new tables in [snowflake]
+      KINESIS_SENSORS_STREAMING: the column STATUS is VARCHAR(100) and would be VARCHAR; give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]
     ");
 }
 
@@ -162,11 +162,11 @@ fn a_column_for_unknown_fields_neither_comes_nor_goes() {
     let keep = changed("\"ignore\" ", "\"keep\"");
     insta::assert_snapshot!(planned(&keep).unwrap_err(), @r#"
     failed to fit the deployed tables to the pipeline: 1 change is refused
-      both tables: unknown_fields = "keep" needs the column EXTRA before the fields, and new columns come last; set unknown_fields back to "ignore" or "reject", or name new tables in [snowflake]
+      both tables: unknown_fields = "keep" needs the column EXTRA before the fields, and new columns come last; set unknown_fields back to "ignore" or "reject", or start anew: other tables in [snowflake] and another prefix in [landing]
     "#);
     insta::assert_snapshot!(shown(plan(&default_pipeline(), &deployed(&keep))).unwrap_err(), @r#"
     failed to fit the deployed tables to the pipeline: 1 change is refused
-      both tables: only unknown_fields = "keep" fills the column EXTRA, and objects are loaded by position; set unknown_fields = "keep" again, or name new tables in [snowflake]
+      both tables: only unknown_fields = "keep" fills the column EXTRA, and objects are loaded by position; set unknown_fields = "keep" again, or start anew: other tables in [snowflake] and another prefix in [landing]
     "#);
 }
 
@@ -187,9 +187,9 @@ fn everything_that_is_refused_is_named_at_once() {
         .replace("type = \"string\"", "type = \"boolean\"");
     insta::assert_snapshot!(planned(&Pipeline::from_toml(&pipeline).unwrap()).unwrap_err(), @"
     failed to fit the deployed tables to the pipeline: 4 changes are refused
-      both tables: no field fills the column CURRENTTEMPERATURE, and objects are loaded by position; keep the field (optional: what producers leave out is NULL), or name new tables in [snowflake]
+      both tables: no field fills the column CURRENTTEMPERATURE, and objects are loaded by position; keep the field (optional: what producers leave out is NULL), or start anew: other tables in [snowflake] and another prefix in [landing]
       both tables: the new column TEMPERATURE stands before STATUS, and new columns come last; move the field to the end: fields are append-only
       both tables: the new column TEMPERATURE is required, and the rows that are there have no value for it; make the field optional: records that are in the stream already would be poison, too
-      both tables: the column STATUS is VARCHAR and would be BOOLEAN; give the field its type back, or name new tables in [snowflake]
+      both tables: the column STATUS is VARCHAR and would be BOOLEAN; give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]
     ");
 }
