@@ -49,7 +49,7 @@ impl StackOptions {
     }
 
     /// With the pipeline that the stack was last started with, unless one is named: for those who only look.
-    pub(crate) fn as_it_was(mut self) -> Self {
+    pub(crate) fn with_its_last_pipeline(mut self) -> Self {
         let last = self.dir.join("pipeline.toml");
         if self.pipeline.is_none() && last.exists() {
             self.pipeline = Some(last);

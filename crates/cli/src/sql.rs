@@ -53,7 +53,9 @@ pub(crate) async fn run(options: SqlOptions) -> anyhow::Result<ExitCode> {
         };
         answer
     } else {
-        let Some(at_hand) = unless_stopped(AtHand::get(&options.stack.clone().as_it_was(), &progress)).await else {
+        let Some(at_hand) =
+            unless_stopped(AtHand::get(&options.stack.clone().with_its_last_pipeline(), &progress)).await
+        else {
             return Ok(stopped(&progress));
         };
         let at_hand = at_hand?;
