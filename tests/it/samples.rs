@@ -25,6 +25,7 @@ pub(crate) fn record(generator: &mut Generator, sample: u64, n: usize, arrived_m
         partition_key: generator.next_partition_key().into(),
         arrived_at: ArrivedAt::from_millis(arrived_ms).unwrap(),
         data: Ok(data.into()),
+        place: None,
     }
 }
 

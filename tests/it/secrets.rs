@@ -46,8 +46,9 @@ async fn upsert_function(test: &TestStack, secrets: SocketAddr) -> LambdaHost {
 async fn invoke(host: &LambdaHost) -> Invoked {
     let pipeline = Pipeline::from_toml(SENSORS).unwrap();
     let rows = decode(&pipeline, &[sensor(100, 6, 64, "OK")]).rows;
-    let requests = upsert::requests(&pipeline, &rows, upsert::MAX_REQUEST_BYTES).unwrap().requests;
-    host.invoker().invoke("upsert", serde_json::to_vec(&requests[0].0).unwrap().into()).await
+    let requests = upsert::requests(&rows, upsert::MAX_REQUEST_BYTES).unwrap().planned;
+    let request = requests[0].request(&pipeline).unwrap();
+    host.invoker().invoke("upsert", serde_json::to_vec(&request).unwrap().into()).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -70,6 +70,7 @@ pub(crate) fn record(n: u64, data: impl AsRef<[u8]>) -> Record {
         partition_key: "key".into(),
         arrived_at: ArrivedAt::from_millis(ARRIVED_MS).unwrap(),
         data: Ok(data.as_ref().into()),
+        place: None,
     }
 }
 

@@ -1,13 +1,13 @@
 //! The stack of a folder: the one that runs there, or one that is started for as long as a command needs it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
 use landfall_local::stack::{Connection, Ports, Settings, Stack, StackError};
 use tokio::time::Instant;
 
-use crate::console::Progress;
+use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::pipeline_file::{self, PipelineFile};
 
@@ -59,7 +59,14 @@ impl StackOptions {
 
     /// Refuses a running stack that has another pipeline than the one that is named.
     pub(crate) fn check(&self, running: &Connection) -> anyhow::Result<()> {
-        let Some(path) = &self.pipeline else { return Ok(()) };
+        let Some(path) = &self.pipeline else {
+            // Whatever stands in this folder; it need not even be valid.
+            if pipeline_file::load(None).is_ok_and(|file| file.path.is_some() && file.pipeline != running.pipeline) {
+                let (dir, name) = (self.dir.display(), &running.pipeline.name);
+                console::print_note(&format!("note: the stack that runs in {dir} has another pipeline, {name}: that is used"));
+            }
+            return Ok(());
+        };
         if pipeline_file::load(Some(path))?.pipeline == running.pipeline {
             return Ok(());
         }
@@ -74,6 +81,34 @@ impl StackOptions {
     }
 }
 
+/// Waits for another command that has a folder for itself.
+pub(crate) struct Waiting<'a> {
+    dir: &'a Path,
+    progress: &'a Progress,
+    deadline: Instant,
+    is_told: bool,
+}
+
+impl<'a> Waiting<'a> {
+    pub(crate) fn new(dir: &'a Path, progress: &'a Progress) -> Self {
+        Self { dir, progress, deadline: Instant::now() + PATIENCE, is_told: false }
+    }
+
+    /// Whether there is patience left.
+    pub(crate) fn goes_on(&self) -> bool {
+        Instant::now() < self.deadline
+    }
+
+    /// Waits a little, and says so once.
+    pub(crate) async fn a_moment(&mut self) {
+        if !self.is_told {
+            self.progress.step(&format!("waiting for another landfall in {}", self.dir.display()));
+            self.is_told = true;
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// A stack that may be used.
 #[derive(Debug)]
 pub(crate) struct AtHand {
@@ -84,8 +119,7 @@ pub(crate) struct AtHand {
 impl AtHand {
     /// The stack that runs in the folder; where none does, one of our own.
     pub(crate) async fn get(options: &StackOptions, progress: &Progress) -> anyhow::Result<Self> {
-        let deadline = Instant::now() + PATIENCE;
-        let mut told = false;
+        let mut waiting = Waiting::new(&options.dir, progress);
         loop {
             if let Some(connection) = Connection::find(&options.dir).await? {
                 options.check(&connection)?;
@@ -95,13 +129,7 @@ impl AtHand {
             let settings = options.settings(&pipeline_file::load(options.pipeline.as_deref())?)?;
             match Stack::start(settings, |step: &str| progress.step(step)).await {
                 // It may be starting, or be another command's own.
-                Err(StackError::Running { .. }) if Instant::now() < deadline => {
-                    if !told {
-                        progress.step(&format!("waiting for another landfall in {}", options.dir.display()));
-                        told = true;
-                    }
-                    tokio::time::sleep(Duration::from_millis(200)).await;
-                }
+                Err(StackError::Running { .. }) if waiting.goes_on() => waiting.a_moment().await,
                 stack => {
                     let stack = stack?;
                     return Ok(Self { connection: stack.connection(), own: Some(stack) });

@@ -6,11 +6,11 @@ use std::process::ExitCode;
 
 use clap::Args;
 use landfall_core::Pipeline;
-use landfall_local::stack::{Connection, Stack};
+use landfall_local::stack::{Connection, Stack, StackError};
 use landfall_snowflake::schema_change::{Deployed, SchemaError, plan};
 use landfall_snowflake::{Session, ddl};
 
-use crate::at_hand::{DEFAULT_DIR, StackOptions};
+use crate::at_hand::{DEFAULT_DIR, StackOptions, Waiting};
 use crate::console::{self, Progress};
 use crate::failure::Failure;
 use crate::interrupt::{stopped, unless_stopped};
@@ -59,12 +59,18 @@ async fn read(options: &CheckOptions, file: &PipelineFile, progress: &Progress) 
     if options.deployed {
         return ask(&deployed::session(options.file.as_deref()).await?, &file.pipeline).await;
     }
-    if let Some(connection) = Connection::find(&options.dir).await? {
-        return ask(&connection.session()?, &file.pipeline).await;
-    }
     let stack = StackOptions { pipeline: options.file.clone(), dir: options.dir.clone() };
     let settings = stack.settings(file)?;
-    Ok(Stack::deployed(&settings, &file.pipeline, |step: &str| progress.step(step)).await?)
+    let mut waiting = Waiting::new(&options.dir, progress);
+    loop {
+        if let Some(connection) = Connection::find(&options.dir).await? {
+            return ask(&connection.session()?, &file.pipeline).await;
+        }
+        match Stack::deployed(&settings, &file.pipeline, |step: &str| progress.step(step)).await {
+            Err(StackError::Running { .. }) if waiting.goes_on() => waiting.a_moment().await,
+            deployed => return Ok(deployed?),
+        }
+    }
 }
 
 async fn ask(session: &Session, pipeline: &Pipeline) -> anyhow::Result<Deployed> {

@@ -81,7 +81,16 @@ pub(crate) async fn run(options: SqlOptions) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// What may be asked of a deployed account: nothing that changes it.
+const LOOKS: [&str; 8] = ["SELECT", "WITH", "SHOW", "DESC", "DESCRIBE", "LIST", "LS", "EXPLAIN"];
+
 async fn ask_deployed(options: &SqlOptions, statement: &str) -> anyhow::Result<Table> {
+    let first = statement.split(|c: char| !c.is_ascii_alphabetic()).find(|word| !word.is_empty()).unwrap_or_default();
+    if !LOOKS.iter().any(|look| look.eq_ignore_ascii_case(first)) {
+        let what = format!("failed to run {first}: --deployed only looks");
+        let remedy = format!("begin with one of {}; change the account with Snowflake's own tools", LOOKS.join(", "));
+        return Err(Failure { what, remedy }.into());
+    }
     ask(&deployed::session(options.stack.pipeline.as_deref()).await?, statement).await
 }
 
@@ -95,7 +104,7 @@ fn refused(error: SessionError) -> anyhow::Error {
     let code = error.code().map(|code| format!(" ({code})")).unwrap_or_default();
     Failure {
         what: format!("failed to run the statement: {}{code}", message.trim()),
-        remedy: error.remedy().unwrap_or("check the statement; landfall schema has the tables' columns").to_owned(),
+        remedy: "check the statement; landfall schema has the tables and their columns".to_owned(),
     }
     .into()
 }
@@ -110,7 +119,10 @@ fn statement(text: &str) -> anyhow::Result<String> {
     match statements.len() {
         1 => Ok(statements.remove(0)),
         n => Err(Failure {
-            what: format!("failed to read the statement: there are {n}"),
+            what: match n {
+                0 => "failed to read the statement: it is empty".to_owned(),
+                _ => format!("failed to read the statement: there are {n}"),
+            },
             remedy: "give one at a time: landfall sql \"select 1\"".to_owned(),
         }
         .into()),
@@ -124,9 +136,9 @@ mod tests {
     #[test]
     fn one_statement_is_asked_and_its_semicolon_is_not_part_of_it() {
         assert_eq!(statement("select ';' ; ").unwrap(), "select ';'");
-        for (text, n) in [("", 0), ("select 1; select 2", 2), (" ; ", 0)] {
+        for (text, fault) in [("", "it is empty"), ("select 1; select 2", "there are 2"), (" ; ", "it is empty")] {
             let error = statement(text).unwrap_err().to_string();
-            assert_eq!(error, format!("failed to read the statement: there are {n}"));
+            assert_eq!(error, format!("failed to read the statement: {fault}"));
         }
     }
 }

@@ -10,7 +10,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 
-use crate::{ArrivedAt, SequenceNumber};
+use crate::{ArrivedAt, Place, SequenceNumber};
 
 /// One Kinesis record as the event source mapping delivers it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct Record {
     pub arrived_at: ArrivedAt,
     /// What the producer put, or why it cannot be known.
     pub data: Result<Arc<[u8]>, Undecodable>,
+    /// `None` for a record as the stream holds it. In one that is redriven, `data` is the one document that stood
+    /// there: not to be cut up again, and at that very position.
+    pub place: Option<Place>,
 }
 
 /// A record's `data` that is no base64.
@@ -92,10 +95,8 @@ pub fn records(event: &str) -> Result<Vec<Record>, EventError> {
     let mut records = Vec::with_capacity(event.records.len());
     for (index, EventRecord { event_id, kinesis }) in event.records.into_iter().enumerate() {
         let fault = |what| EventError::Position { index, what };
-        let (shard_id, _) = event_id
-            .split_once(':')
-            .filter(|(shard_id, _)| is_shard_id(shard_id))
-            .ok_or_else(|| fault("eventID is not shard:sequence"))?;
+        let (shard_id, place) = event_id_parts(&event_id, &kinesis.sequence_number)
+            .ok_or_else(|| fault("eventID is not shard:sequence, nor shard:sequence:subsequence:document"))?;
         records.push(Record {
             shard_id: shard_id.into(),
             sequence_number: SequenceNumber::new(&kinesis.sequence_number)
@@ -104,15 +105,35 @@ pub fn records(event: &str) -> Result<Vec<Record>, EventError> {
             arrived_at: ArrivedAt::from_seconds(kinesis.approximate_arrival_timestamp)
                 .ok_or_else(|| fault("approximateArrivalTimestamp is out of range"))?,
             data: data(&kinesis.data),
+            place,
         });
     }
     Ok(records)
 }
 
+/// Lambda's own eventID has two parts. One of four is a redriven document's position, see [`Record::place`].
+fn event_id_parts<'a>(event_id: &'a str, sequence_number: &str) -> Option<(&'a str, Option<Place>)> {
+    let (shard_id, rest) = event_id.split_once(':').filter(|(shard_id, _)| is_shard_id(shard_id))?;
+    let parts: Vec<&str> = rest.split(':').collect();
+    match parts[..] {
+        [_] => Some((shard_id, None)),
+        [sequence, subsequence, document] if sequence == sequence_number => {
+            let place = Place { subsequence_number: number(subsequence)?, document_number: number(document)? };
+            Some((shard_id, Some(place)))
+        }
+        _ => None,
+    }
+}
+
+/// A number as it is written, in one way only.
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok().filter(|number: &u64| number.to_string() == text)
+}
+
 /// It becomes part of a key, so what else it may hold matters.
 ///
 /// Source: Kinesis API Reference, `Shard.ShardId` (`[a-zA-Z0-9_.-]+`, up to 128 characters).
-fn is_shard_id(text: &str) -> bool {
+pub(crate) fn is_shard_id(text: &str) -> bool {
     let plain = |b: u8| b.is_ascii_alphanumeric() || b"_.-".contains(&b);
     (1..=128).contains(&text.len()) && text.bytes().all(plain)
 }
@@ -124,7 +145,7 @@ fn data(text: &str) -> Result<Arc<[u8]>, Undecodable> {
     }
 }
 
-/// The event that the event source mapping makes of `records`: the inverse of [`records`].
+/// The event that the event source mapping makes of `records`: the inverse of [`records`], redriven ones included.
 ///
 /// `stream_arn` and the region in it are what Lambda would say; nothing here reads them.
 pub fn render(records: &[Record], stream_arn: &str) -> String {
@@ -136,6 +157,10 @@ pub fn render(records: &[Record], stream_arn: &str) -> String {
                 Ok(data) => STANDARD.encode(data),
                 Err(undecodable) => String::from_utf8_lossy(&undecodable.text).into_owned(),
             };
+            let mut event_id = format!("{}:{}", record.shard_id, record.sequence_number);
+            if let Some(Place { subsequence_number, document_number }) = record.place {
+                event_id = format!("{event_id}:{subsequence_number}:{document_number}");
+            }
             serde_json::json!({
                 "kinesis": {
                     "kinesisSchemaVersion": "1.0",
@@ -147,7 +172,7 @@ pub fn render(records: &[Record], stream_arn: &str) -> String {
                 },
                 "eventSource": "aws:kinesis",
                 "eventVersion": "1.0",
-                "eventID": format!("{}:{}", record.shard_id, record.sequence_number),
+                "eventID": event_id,
                 "eventName": "aws:kinesis:record",
                 "awsRegion": region,
                 "eventSourceARN": stream_arn,

@@ -194,8 +194,26 @@ pub(crate) fn unnamed(members: &[(Cow<'_, str>, Json<'_>)], paths: &[&[String]])
     (!out.is_empty()).then(|| out + "}")
 }
 
-/// The elements of a top-level array, each as its text; `None` when `text` is no array.
-pub(crate) fn elements(text: &str) -> Option<Vec<&str>> {
-    let elements: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-    Some(elements.into_iter().map(RawValue::get).collect())
+/// The elements of a top-level array; `None` when `text` is none. It must be JSON, without blanks around it.
+pub(crate) fn elements(text: &str) -> Option<Elements<'_>> {
+    Some(Elements { rest: text.strip_prefix('[')? })
+}
+
+/// The elements of an array, each as its text, found one after the other: a record may inflate to millions.
+pub(crate) struct Elements<'a> {
+    /// What follows the bracket or the last comma.
+    rest: &'a str,
+}
+
+impl<'a> Iterator for Elements<'a> {
+    type Item = &'a str;
+
+    fn next(&mut self) -> Option<&'a str> {
+        let mut stream = serde_json::Deserializer::from_str(self.rest).into_iter::<&RawValue>();
+        // Behind the last element stands the bracket, and behind that nothing: neither is a value.
+        let element = stream.next()?.ok()?.get();
+        let behind = self.rest.get(stream.byte_offset()..)?.trim_ascii_start();
+        self.rest = behind.get(1..)?;
+        Some(element)
+    }
 }

@@ -9,7 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
 use crate::pipeline::{Compression, Layout};
-use crate::{ArrivedAt, Pipeline, Position, Row, csv};
+use crate::{Document, Pipeline, Row, csv};
 
 /// An object of the landing zone or of the dead letters, ready to be put.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,10 +33,10 @@ pub fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
     let mut partitions: BTreeMap<(String, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
         let name = match pipeline.landing.layout {
-            Layout::PerPartition => partition_name(&pipeline.landing.partition_label, &row.partition_value),
+            Layout::PerPartition => partition_name(&pipeline.landing.partition_label, row.partition_value(pipeline)),
             Layout::PerBatch => "batch".to_owned(),
         };
-        partitions.entry((name, &row.position.shard_id)).or_default().push(row);
+        partitions.entry((name, &row.document.source.shard_id)).or_default().push(row);
     }
     let extension = match pipeline.landing.compression {
         Compression::None => ".csv",
@@ -45,34 +45,41 @@ pub fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
     };
     let mut objects = Vec::with_capacity(partitions.len());
     for ((name, _), rows) in partitions {
-        let mut body = Vec::new();
+        let mut body = Vec::with_capacity(expected_bytes(&rows));
         for row in &rows {
             csv::write_row(&mut body, row);
         }
-        let first = rows.iter().min_by_key(|row| &row.position);
-        let last = rows.iter().max_by_key(|row| &row.position);
+        let first = rows.iter().copied().min_by_key(|row| row.document.order());
+        let last = rows.iter().copied().max_by_key(|row| row.document.order());
         let (Some(first), Some(last)) = (first, last) else { continue };
         let prefix = format!("{}/{name}", pipeline.landing.prefix);
-        let key = key(&prefix, first.arrived_at, &first.position, &last.position, &body, extension);
+        let key = key(&prefix, &first.document, &last.document, &body, extension);
         objects.push(Object { key, body: compress(body, pipeline.landing.compression)?, n_rows: rows.len() });
     }
     Ok(objects)
+}
+
+/// About what `rows` take as CSV, so that a body of tens of megabytes need not be copied to grow.
+///
+/// Lines are much alike; the last has the longest document number.
+fn expected_bytes(rows: &[&Row]) -> usize {
+    let n_bytes = |row: Option<&&Row>| {
+        let mut line = Vec::new();
+        if let Some(row) = row {
+            csv::write_row(&mut line, row);
+        }
+        line.len()
+    };
+    n_bytes(rows.first()).max(n_bytes(rows.last())) * rows.len()
 }
 
 /// `<prefix>/yyyy/mm/dd/hh/<shard>-<first>-<last>-<digest><extension>`
 ///
 /// The hour is the first row's arrival: no clock, so that a retry makes the same key. The digest is the first
 /// 16 hex digits of the SHA-256 of the uncompressed body.
-pub(crate) fn key(
-    prefix: &str,
-    arrived_at: ArrivedAt,
-    first: &Position,
-    last: &Position,
-    body: &[u8],
-    extension: &str,
-) -> String {
-    let hour = arrived_at.hour_path();
-    let (shard_id, first, last) = (&first.shard_id, &first.sequence_number, &last.sequence_number);
+pub(crate) fn key(prefix: &str, first: &Document, last: &Document, body: &[u8], extension: &str) -> String {
+    let hour = first.source.arrived_at.hour_path();
+    let (shard_id, first, last) = (&first.source.shard_id, &first.source.sequence_number, &last.source.sequence_number);
     format!("{prefix}/{hour}/{shard_id}-{first}-{last}-{}{extension}", digest(body))
 }
 

@@ -6,10 +6,12 @@
 //! pipeline from sample documents.
 
 pub mod arrival;
+pub mod cells;
 pub mod config;
 pub mod csv;
 pub mod dead_letter;
 pub mod decode;
+pub mod document;
 pub mod event;
 pub mod infer;
 mod json;
@@ -22,13 +24,15 @@ pub mod upsert;
 mod value;
 
 pub use arrival::ArrivedAt;
+pub use cells::{Cell, Cells};
 pub use dead_letter::{Poison, Stage};
 pub use decode::{Batch, decode};
+pub use document::Document;
 pub use event::Record;
 pub use infer::infer;
 pub use pipeline::Pipeline;
-pub use position::{Position, SequenceNumber};
-pub use row::{Cell, Row};
+pub use position::{Place, Position, SequenceNumber};
+pub use row::Row;
 
 /// An error and all that caused it, in one line: what a boundary prints, once.
 pub fn chain(error: &dyn std::error::Error) -> String {

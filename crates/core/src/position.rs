@@ -57,6 +57,15 @@ pub struct Position {
     pub document_number: u64,
 }
 
+/// Where a document stands inside its record: the second half of a [`Position`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Index of the user record inside an aggregated record; 0 in a plain one.
+    pub subsequence_number: u64,
+    /// Index of the JSON document inside the user record, poison counted.
+    pub document_number: u64,
+}
+
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { shard_id, sequence_number, subsequence_number, document_number } = self;

@@ -33,5 +33,6 @@ pub(crate) fn record(n: u64, data: &[u8]) -> Record {
         partition_key: "key".into(),
         arrived_at: ArrivedAt::from_millis(ARRIVED_MS).unwrap(),
         data: Ok(Arc::from(data)),
+        place: None,
     }
 }

@@ -1,6 +1,7 @@
 //! The contract between orchestrator and upsert: rows in, what became of each out.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
@@ -53,73 +54,92 @@ pub struct Rejected {
     pub message: String,
 }
 
-/// The requests that `rows` make, and the rows that are too large for any.
-#[derive(Debug)]
+/// How rows are sent, and the rows that are too large for any request.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Requests<'a> {
-    /// In the order of the rows; each with its rows, so that `rejected` can be told from them.
-    pub requests: Vec<(Request, Vec<&'a Row>)>,
+    /// In the order of the rows.
+    pub planned: Vec<Planned<'a>>,
     /// Rows that alone exceed the limit, with their size in bytes.
     pub too_large: Vec<(&'a Row, usize)>,
 }
 
-/// Cuts rows into requests of at most `max_bytes` of row text, in order, each of one shard.
+/// A request yet to be made, so that the text of one at a time is held.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Planned<'a> {
+    /// Its rows, in order, at least one: `rejected` counts in these.
+    pub rows: Vec<&'a Row>,
+    /// What their text takes, the brackets around them and the commas between them included.
+    n_bytes: usize,
+}
+
+/// Plans requests of at most `max_bytes` of row text, in order, each of one shard.
 ///
 /// # Errors
 /// Only what `serde_json` says of text, which is nothing.
-pub fn requests<'a>(pipeline: &Pipeline, rows: &'a [Row], max_bytes: usize) -> Result<Requests<'a>, serde_json::Error> {
-    let columns: Vec<String> = pipeline.columns().into_iter().map(|column| column.name).collect();
+pub fn requests(rows: &[Row], max_bytes: usize) -> Result<Requests<'_>, serde_json::Error> {
     let mut by_shard: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        by_shard.entry(&row.position.shard_id).or_default().push(row);
+        by_shard.entry(&row.document.source.shard_id).or_default().push(row);
     }
-    let mut out = Requests { requests: Vec::new(), too_large: Vec::new() };
+    let mut out = Requests { planned: Vec::new(), too_large: Vec::new() };
     for rows in by_shard.into_values() {
-        let mut open = Open::default();
+        let mut open = Planned::default();
         for row in rows {
-            let text = serde_json::to_string(&Elements(row))?;
-            // The brackets around the rows and the comma between two.
-            if text.len() + 2 > max_bytes {
-                out.too_large.push((row, text.len()));
+            let mut size = Size(0);
+            serde_json::to_writer(&mut size, &Elements(row))?;
+            let Size(n_bytes) = size;
+            if n_bytes + 2 > max_bytes {
+                out.too_large.push((row, n_bytes));
                 continue;
             }
-            if open.text.len() + 1 + text.len() + 1 > max_bytes {
-                out.requests.extend(std::mem::take(&mut open).close(&columns)?);
+            if open.n_bytes + n_bytes + 1 > max_bytes {
+                out.planned.push(std::mem::take(&mut open));
             }
-            open.push(row, &text);
+            open.n_bytes += n_bytes + if open.rows.is_empty() { 2 } else { 1 };
+            open.rows.push(row);
         }
-        out.requests.extend(open.close(&columns)?);
+        if !open.rows.is_empty() {
+            out.planned.push(open);
+        }
     }
     Ok(out)
 }
 
-/// A request that still takes rows.
-#[derive(Default)]
-struct Open<'a> {
-    text: String,
-    rows: Vec<&'a Row>,
+impl Planned<'_> {
+    /// The request itself.
+    ///
+    /// # Errors
+    /// Only what `serde_json` says of text, which is nothing.
+    pub fn request(&self, pipeline: &Pipeline) -> Result<Request, serde_json::Error> {
+        let arrivals = || self.rows.iter().map(|row| row.arrived_at().as_millis());
+        let mut text = Vec::with_capacity(self.n_bytes);
+        for row in &self.rows {
+            text.push(if text.is_empty() { b'[' } else { b',' });
+            serde_json::to_writer(&mut text, &Elements(row))?;
+        }
+        text.push(b']');
+        let text = String::from_utf8(text).map_err(serde_json::Error::custom)?;
+        Ok(Request {
+            version: VERSION,
+            shard_id: self.rows.first().map_or_else(String::new, |row| row.document.source.shard_id.to_string()),
+            columns: pipeline.columns().into_iter().map(|column| column.name).collect(),
+            arrived_ms: [arrivals().min().unwrap_or_default(), arrivals().max().unwrap_or_default()],
+            rows: RawValue::from_string(text)?,
+        })
+    }
 }
 
-impl<'a> Open<'a> {
-    fn push(&mut self, row: &'a Row, text: &str) {
-        self.text.push(if self.rows.is_empty() { '[' } else { ',' });
-        self.text.push_str(text);
-        self.rows.push(row);
+/// Counts what is written.
+struct Size(usize);
+
+impl io::Write for Size {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
     }
 
-    fn close(mut self, columns: &[String]) -> Result<Option<(Request, Vec<&'a Row>)>, serde_json::Error> {
-        let Some(first) = self.rows.first() else { return Ok(None) };
-        let shard_id = first.position.shard_id.to_string();
-        let arrivals = || self.rows.iter().map(|row| row.arrived_at.as_millis());
-        let arrived_ms = [arrivals().min().unwrap_or_default(), arrivals().max().unwrap_or_default()];
-        self.text.push(']');
-        let request = Request {
-            version: VERSION,
-            shard_id,
-            columns: columns.to_vec(),
-            arrived_ms,
-            rows: RawValue::from_string(self.text)?,
-        };
-        Ok(Some((request, self.rows)))
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -129,11 +149,11 @@ struct Elements<'a>(&'a Row);
 impl Serialize for Elements<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let provenance = self.0.provenance();
-        let mut seq = serializer.serialize_seq(Some(provenance.len() + self.0.cells.len()))?;
+        let mut seq = serializer.serialize_seq(Some(provenance.len() + self.0.cells.iter().count()))?;
         for text in &provenance {
             seq.serialize_element(text)?;
         }
-        for cell in &self.0.cells {
+        for cell in self.0.cells.iter() {
             match cell {
                 Cell::Null => seq.serialize_element(&())?,
                 Cell::Text(text) => seq.serialize_element(text)?,

@@ -3,20 +3,40 @@
 mod moment;
 mod number;
 
+use std::borrow::Cow;
+
 use crate::Cell;
 use crate::json::{Json, Kind};
 use crate::pipeline::DataType;
 
-/// The cell that `json` gives under `data_type`.
+/// What a JSON value comes to under a data type.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Null,
+    Scalar(Cow<'a, str>),
+    Variant(&'a str),
+}
+
+impl Value<'_> {
+    pub(crate) fn cell(&self) -> Cell<'_> {
+        match self {
+            Self::Null => Cell::Null,
+            Self::Scalar(text) => Cell::Text(text),
+            Self::Variant(json) => Cell::Json(json),
+        }
+    }
+}
+
+/// What `json` comes to under `data_type`.
 ///
 /// # Errors
 /// Why not, as the end of a sentence that begins with the field's name: ``is 64.5, which is no integer``.
-pub(crate) fn cell(json: &Json<'_>, data_type: DataType) -> Result<Cell, String> {
+pub(crate) fn typed<'a>(json: &'a Json<'_>, data_type: DataType) -> Result<Value<'a>, String> {
     if matches!(json.kind, Kind::Null) {
-        return Ok(Cell::Null);
+        return Ok(Value::Null);
     }
     if data_type == DataType::Variant {
-        return Ok(Cell::Json(json.text.into()));
+        return Ok(Value::Variant(json.text));
     }
     let text = match &json.kind {
         Kind::String(text) => text.as_ref(),
@@ -28,24 +48,24 @@ pub(crate) fn cell(json: &Json<'_>, data_type: DataType) -> Result<Cell, String>
     let is_bool = matches!(json.kind, Kind::Bool(_));
     let is_string = matches!(json.kind, Kind::String(_));
     let text = match data_type {
-        DataType::String | DataType::Variant => Some(text.to_owned()),
-        DataType::Boolean => matches!(text, "true" | "false").then(|| text.to_owned()),
+        DataType::String | DataType::Variant => Some(Cow::Borrowed(text)),
+        DataType::Boolean => matches!(text, "true" | "false").then_some(Cow::Borrowed(text)),
         _ if is_bool => None,
-        DataType::Integer => return number::integer(text).map(text_cell),
-        DataType::Decimal { precision, scale } => return number::decimal(text, precision, scale).map(text_cell),
-        DataType::Float => number::float(text),
+        DataType::Integer => return number::integer(text).map(owned),
+        DataType::Decimal { precision, scale } => return number::decimal(text, precision, scale).map(owned),
+        DataType::Float => number::float(text).map(Cow::Owned),
         DataType::Epoch(unit) => {
-            return moment::epoch(text, unit).map(text_cell).map_err(|why| format!("is {}, {why}", shown(json.text)));
+            return moment::epoch(text, unit).map(owned).map_err(|why| format!("is {}, {why}", shown(json.text)));
         }
-        DataType::Timestamp if is_string => moment::iso(text),
-        DataType::Date if is_string => moment::date(text),
+        DataType::Timestamp if is_string => moment::iso(text).map(Cow::Owned),
+        DataType::Date if is_string => moment::date(text).map(Cow::Owned),
         DataType::Timestamp | DataType::Date => None,
     };
-    text.map(text_cell).ok_or_else(|| format!("is {}, which is no {data_type}", shown(json.text)))
+    text.map(Value::Scalar).ok_or_else(|| format!("is {}, which is no {data_type}", shown(json.text)))
 }
 
-fn text_cell(text: String) -> Cell {
-    Cell::Text(text.into_boxed_str())
+fn owned<'a>(text: String) -> Value<'a> {
+    Value::Scalar(Cow::Owned(text))
 }
 
 fn wanted(data_type: DataType) -> String {
@@ -70,8 +90,9 @@ mod tests {
 
     #[track_caller]
     fn check(data_type: DataType, json: &str, expected: Result<&str, &str>) {
-        let cell = cell(&Json::parse(json).unwrap(), data_type);
-        let text = cell.as_ref().map(|cell| cell.as_text().unwrap_or("NULL")).map_err(String::as_str);
+        let json_value = Json::parse(json).unwrap();
+        let value = typed(&json_value, data_type);
+        let text = value.as_ref().map(|value| value.cell().as_text().unwrap_or("NULL")).map_err(String::as_str);
         assert_eq!(text, expected, "{json} as {data_type}");
     }
 
@@ -147,8 +168,8 @@ mod tests {
         check_at("\"9999-12-31T23:59:59-00:01\"", Err("is \"9999-12-31T23:59:59-00:01\", which is no timestamp"));
         for no_zone in ["+1", "+010", "+01000", "+24", "+0160", " +01", "+0x", "-", "+01+01"] {
             let text = format!("\"2026-11-20T15:00:00{no_zone}\"");
-            let cell = cell(&Json::parse(&text).unwrap(), DataType::Timestamp);
-            assert_eq!(cell, Err(format!("is {text}, which is no timestamp")));
+            let json = Json::parse(&text).unwrap();
+            assert_eq!(typed(&json, DataType::Timestamp), Err(format!("is {text}, which is no timestamp")));
         }
         check_at("\"2026-11-20T14:00:00,5Z\"", Err("is \"2026-11-20T14:00:00,5Z\", which is no timestamp"));
         check_at("\"2026-11-20-05\"", Err("is \"2026-11-20-05\", which is no timestamp"));
@@ -210,7 +231,7 @@ mod tests {
         fn one_moment_is_one_text_however_it_is_written(ms in -62_135_596_800_000_i64..253_402_300_800_000) {
             let (seconds, below) = (ms.div_euclid(1000), ms.rem_euclid(1000));
             let iso = chrono::DateTime::from_timestamp_millis(ms).unwrap().format("\"%Y-%m-%dT%H:%M:%S%.fZ\"").to_string();
-            let text = |json: String, data_type| cell(&Json::parse(&json).unwrap(), data_type);
+            let text = |json: String, data_type| typed(&Json::parse(&json).unwrap(), data_type).map(|value| value.cell().as_text().map(str::to_owned));
 
             let expected = text(iso, DataType::Timestamp);
 

@@ -81,6 +81,7 @@ impl Stream {
             partition_key: partition_key.into(),
             arrived_at: ArrivedAt::from_millis(since_epoch.as_millis() as i64).ok_or(PutError::Clock)?,
             data: Ok(data.into()),
+            place: None,
         };
         permit.send(record.clone());
         Ok(record)

@@ -58,7 +58,7 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
     let records = event::records(event)?;
     let mut batch = landfall_core::decode(pipeline, &records);
     let upserting = ports.upsert.is_some();
-    let rows = if upserting { set_aside_too_large(pipeline, &mut batch)? } else { batch.rows };
+    let rows = if upserting { set_aside_too_large(&mut batch)? } else { batch.rows };
 
     let objects = if settings.landing { landing::objects(pipeline, &rows).map_err(encode)? } else { Vec::new() };
     // None is cut short by another's failure: what one of them achieves, the retry need not do again.
@@ -88,20 +88,20 @@ fn encode(error: impl std::error::Error + Send + Sync + 'static) -> Orchestrator
 
 /// Whether it is worth measuring: JSON makes at most six bytes of one (`\u0000`), and a few around each element.
 fn may_be_too_large(row: &Row) -> bool {
-    let Row { position, partition_key, cells, .. } = row;
-    let names = position.shard_id.len() + position.sequence_number.as_str().len() + partition_key.len();
+    let source = &row.document.source;
+    let names = source.shard_id.len() + source.sequence_number.as_str().len() + source.partition_key.len();
     // The other provenance is numbers and a moment, below a hundred bytes.
-    let cells: usize = cells.iter().map(|cell| cell.as_text().map_or(0, str::len) + 1).sum();
+    let cells: usize = row.cells.iter().map(|cell| cell.as_text().map_or(0, str::len) + 1).sum();
     (names + 100 + cells) * 6 > MAX_REQUEST_BYTES
 }
 
 /// Makes poison of the rows that no request can hold, so that they are in neither table.
-fn set_aside_too_large(pipeline: &Pipeline, batch: &mut landfall_core::Batch) -> Result<Vec<Row>, OrchestratorError> {
+fn set_aside_too_large(batch: &mut landfall_core::Batch) -> Result<Vec<Row>, OrchestratorError> {
     let mut rows = Vec::with_capacity(batch.rows.len());
     for row in std::mem::take(&mut batch.rows) {
         let one = std::slice::from_ref(&row);
         let too_large = if may_be_too_large(&row) {
-            upsert::requests(pipeline, one, MAX_REQUEST_BYTES).map_err(encode)?.too_large.first().map(|(_, size)| *size)
+            upsert::requests(one, MAX_REQUEST_BYTES).map_err(encode)?.too_large.first().map(|(_, size)| *size)
         } else {
             None
         };
@@ -112,9 +112,6 @@ fn set_aside_too_large(pipeline: &Pipeline, batch: &mut landfall_core::Batch) ->
                     "the row takes {n_bytes} bytes, more than the {MAX_REQUEST_BYTES} of one upsert request"
                 ),
                 stage: Stage::Decode,
-                position: row.position,
-                partition_key: row.partition_key,
-                arrived_at: row.arrived_at,
                 document: row.document,
             }),
         }
@@ -162,13 +159,15 @@ async fn upsert_all<S, U: Upsert>(
 ) -> Result<Upserted, OrchestratorError> {
     let mut upserted = Upserted::default();
     let Some(port) = &ports.upsert else { return Ok(upserted) };
-    let requests = upsert::requests(&settings.pipeline, rows, MAX_REQUEST_BYTES).map_err(encode)?.requests;
-    let n_requests = requests.len();
-    for (index, (request, rows)) in requests.into_iter().enumerate() {
+    let planned = upsert::requests(rows, MAX_REQUEST_BYTES).map_err(encode)?.planned;
+    let n_requests = planned.len();
+    for (index, planned) in planned.into_iter().enumerate() {
         let left = deadline.left();
         if left < settings.timeouts.request_starts_before_end() {
             return Err(OrchestratorError::OutOfTime { n_left: n_requests - index, n_requests, left });
         }
+        let request = planned.request(&settings.pipeline).map_err(encode)?;
+        let rows = planned.rows;
         let response = port.upsert(&request).await.map_err(|source| OrchestratorError::Upsert {
             index: index + 1,
             n_requests,

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use landfall_local::stack::{BUCKET, Stack};
 use landfall_snowflake::{Session, Table, ddl};
 
-use crate::console::program;
+use crate::at_hand::StackOptions;
+use crate::console::{program, shell_word};
 use crate::table::markdown;
 
 /// All files below a folder; none when there is no such folder.
@@ -57,13 +58,15 @@ fn shortened(text: &str) -> String {
 }
 
 /// What to look at next.
-pub(super) fn where_to_look(stack: &Stack, dir: &Path) -> String {
+pub(super) fn where_to_look(stack: &Stack, options: &StackOptions) -> String {
+    let dir = &options.dir;
     let bucket = dir.join("s3").join(BUCKET);
     let landing = &stack.pipeline.landing;
     let landfall = program();
+    let pipeline = options.pipeline.as_deref().map(|path| format!(" --pipeline {}", shell_word(path))).unwrap_or_default();
     format!(
-        "Where to look:\n  CSV objects   {}\n  dead letters  {}\n  logs          {}\n\nNext: {landfall} demo \
-         --poison 0.01 --keep, or {landfall} dev",
+        "Where to look:\n  CSV objects   {}\n  dead letters  {}\n  logs          {}\n\nNext: {landfall} demo{pipeline} \
+         --poison 0.01 --keep, or {landfall} dev{pipeline}",
         bucket.join(&landing.prefix).display(),
         bucket.join(&landing.dead_letter_prefix).display(),
         dir.join("logs").display(),

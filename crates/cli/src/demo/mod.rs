@@ -68,12 +68,16 @@ async fn story(
     if options.json {
         console::print(&serde_json::to_string_pretty(&summary)?)?;
     } else {
-        console::print(&format!("{summary}\n{shown}\n{}", look::where_to_look(stack, &options.stack.dir)))?;
+        console::print(&format!("{summary}\n{shown}\n{}", look::where_to_look(stack, &options.stack)))?;
     }
     Ok(if summary.reconciles { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn start(options: &DemoOptions, pipeline: &PipelineFile, progress: &Progress) -> anyhow::Result<Stack> {
+    if !options.append && options.stack.dir.join("s3").exists() {
+        let dir = options.stack.dir.display();
+        progress.line(&format!("removing the objects and rows that {dir} holds from earlier runs (--append keeps them)"));
+    }
     let settings = stack::Settings {
         concurrency: usize::from(options.shards),
         clean: !options.append,

@@ -117,7 +117,7 @@ impl Watch {
                 // What of it is poison is no row.
                 let rows = landfall_core::decode(&self.pipeline, &delivery.records).rows;
                 self.bars.streaming.inc(rows.len() as u64);
-                self.to_streaming.extend(rows.iter().map(|row| since(row.arrived_at, delivery.at)));
+                self.to_streaming.extend(rows.iter().map(|row| since(row.arrived_at(), delivery.at)));
             }
             Outcome::Retried { error } => {
                 self.n_retries += 1;
@@ -140,6 +140,8 @@ impl Watch {
 
     fn loaded(&mut self, load: Load) {
         match load.outcome {
+            // It was loaded by an earlier run.
+            Ok(0) => {}
             Ok(n_rows) => {
                 self.bars.microbatch.inc(n_rows);
                 self.loaded.insert(load.key, load.at);

@@ -20,6 +20,8 @@ pub(super) fn aws(endpoints: &Endpoints) -> Environment {
         ("AWS_ACCESS_KEY_ID", ACCESS_KEY.to_owned()),
         ("AWS_SECRET_ACCESS_KEY", SECRET_KEY.to_owned()),
         ("AWS_REGION", "us-east-1".to_owned()),
+        // Version 1 of the AWS CLI reads this one.
+        ("AWS_DEFAULT_REGION", "us-east-1".to_owned()),
     ]
 }
 

@@ -87,15 +87,15 @@ impl Zone {
 
     /// The dead letters of a batch: those of the decoder, and those of rows that the warehouse refused.
     async fn dead_letters(&self, pipeline: &Pipeline, batch: &Batch) -> anyhow::Result<Vec<DeadLetter>> {
-        let mut positions: HashSet<&Position> = batch.rows.iter().map(|row| &row.position).collect();
-        positions.extend(batch.poison.iter().map(|poison| &poison.position));
-        let rows = batch.rows.iter().map(|row| (row.arrived_at, &row.position));
-        let poison = batch.poison.iter().map(|poison| (poison.arrived_at, &poison.position));
-        let prefixes: BTreeSet<String> = rows
-            .chain(poison)
-            .map(|(arrived_at, position)| {
+        let documents = || {
+            let poison = batch.poison.iter().map(|poison| &poison.document);
+            batch.rows.iter().map(|row| &row.document).chain(poison)
+        };
+        let positions: HashSet<Position> = documents().map(|document| document.position()).collect();
+        let prefixes: BTreeSet<String> = documents()
+            .map(|document| {
                 let prefix = &pipeline.landing.dead_letter_prefix;
-                format!("{prefix}/{}/{}-", arrived_at.hour_path(), position.shard_id)
+                format!("{prefix}/{}/{}-", document.source.arrived_at.hour_path(), document.source.shard_id)
             })
             .collect();
         let mut letters: Vec<DeadLetter> = Vec::new();
@@ -179,7 +179,7 @@ impl Landed {
             ));
         }
         let letters: HashSet<_> = self.dead_letters.iter().filter_map(DeadLetter::position).collect();
-        let n_missing = batch.poison.iter().filter(|poison| !letters.contains(&poison.position)).count();
+        let n_missing = batch.poison.iter().filter(|poison| !letters.contains(&poison.position())).count();
         if n_missing > 0 {
             faults.push(format!("{} not there", n(n_missing, "dead letter")));
         }

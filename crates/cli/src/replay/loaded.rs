@@ -63,7 +63,7 @@ impl Loaded {
 
 /// How many of a batch's rows a table holds, seen through their positions.
 async fn count(session: &Session, table: &str, batch: &Batch) -> anyhow::Result<usize> {
-    let positions: Vec<_> = batch.rows.iter().map(|row| row.position.to_string()).collect();
+    let positions: Vec<_> = batch.rows.iter().map(|row| row.position().to_string()).collect();
     let columns: Vec<_> = PROVENANCE
         .iter()
         .take(N_POSITION_COLUMNS)

@@ -168,7 +168,7 @@ async fn a_function_by_its_name_is_invoked_with_awss_own_settings() {
     let mut dev = Dev::start(dir.path(), &["--port", "0"]);
     let shown = dev.ready();
     let exported: Vec<_> = shown.lines().filter_map(|line| line.strip_prefix("export ")?.split_once('=')).collect();
-    assert_eq!(exported.len(), 5, "{shown}");
+    assert_eq!(exported.len(), 6, "{shown}");
     let event = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../events/poison.json");
     let replay = |args: &[&str]| {
         let mut command = in_dir("replay", dir.path());

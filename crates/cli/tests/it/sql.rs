@@ -126,3 +126,17 @@ fn a_deployed_account_that_nothing_names_is_asked_for_by_its_variables() {
         "{error}"
     );
 }
+
+#[test]
+fn a_deployed_account_is_only_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+
+    let output = crate::support::landfall(&["sql", "--deployed", "delete from kinesis_sensors_streaming"])
+        .current_dir(dir.path())
+        .output()
+        .unwrap();
+
+    assert_eq!(output.status.code(), Some(1));
+    let error = text(&output.stderr);
+    assert!(error.contains("error: failed to run delete: --deployed only looks\ntry: begin with one of SELECT"), "{error}");
+}

@@ -1,5 +1,6 @@
 use super::*;
 use crate::testing::{record, records, sensors, sensors_with};
+use crate::{Cell, Position};
 
 /// The outcome of one record, as `row: cell | cell` or the reason.
 fn outcome(pipeline: &Pipeline, data: &[u8]) -> Vec<String> {
@@ -7,10 +8,10 @@ fn outcome(pipeline: &Pipeline, data: &[u8]) -> Vec<String> {
     let mut outcomes: Vec<(Position, String)> = Vec::new();
     for row in batch.rows {
         let cells: Vec<&str> = row.cells.iter().map(|cell| cell.as_text().unwrap_or("NULL")).collect();
-        outcomes.push((row.position, format!("row: {}", cells.join(" | "))));
+        outcomes.push((row.position(), format!("row: {}", cells.join(" | "))));
     }
     for poison in batch.poison {
-        outcomes.push((poison.position, poison.reason));
+        outcomes.push((poison.position(), poison.reason));
     }
     outcomes.sort();
     outcomes.into_iter().map(|(_, text)| text).collect()
@@ -144,10 +145,13 @@ fn values_are_what_the_producer_wrote() {
 
 #[test]
 fn null_and_the_empty_string_are_told_apart() {
-    let status = |data: &str| decode(&sensors(), &records(&[data])).rows[0].cells[2].clone();
-    assert_eq!(status(r#"{"sensorId":1,"status":""}"#), Cell::Text("".into()));
-    assert_eq!(status(r#"{"sensorId":1,"status":null}"#), Cell::Null);
-    assert_eq!(status(r#"{"sensorId":1}"#), Cell::Null);
+    let check = |data: &str, expected| {
+        let batch = decode(&sensors(), &records(&[data]));
+        assert_eq!(batch.rows[0].cells.get(2), Some(expected), "{data}");
+    };
+    check(r#"{"sensorId":1,"status":""}"#, Cell::Text(""));
+    check(r#"{"sensorId":1,"status":null}"#, Cell::Null);
+    check(r#"{"sensorId":1}"#, Cell::Null);
 }
 
 #[test]
@@ -156,14 +160,14 @@ fn documents_are_numbered_poison_counted() {
     let batch = decode(&sensors(), &records(&[data, r#"{"sensorId":9}"#]));
 
     let places = |position: &Position| (position.sequence_number.to_string(), position.document_number);
-    let rows: Vec<_> = batch.rows.iter().map(|row| places(&row.position)).collect();
-    let poison: Vec<_> = batch.poison.iter().map(|poison| places(&poison.position)).collect();
+    let rows: Vec<_> = batch.rows.iter().map(|row| places(&row.position())).collect();
+    let poison: Vec<_> = batch.poison.iter().map(|poison| places(&poison.position())).collect();
     assert_eq!(rows, [("100".to_owned(), 0), ("100".to_owned(), 2), ("101".to_owned(), 0)]);
     assert_eq!(poison, [("100".to_owned(), 1), ("100".to_owned(), 3)]);
     assert_eq!(batch.rows[1].document.bytes(), br#"{"sensorId":8}"#);
     assert_eq!(batch.poison[0].document.bytes(), b"7");
     assert_eq!(batch.poison[1].document.bytes(), b"\n{\"sensorId\":");
-    assert_eq!(batch.rows[1].partition_value.as_ref(), "8");
+    assert_eq!(batch.rows[1].partition_value(&sensors()), "8");
 }
 
 #[test]
@@ -183,16 +187,16 @@ fn a_panic_is_its_records_own_poison() {
     let pipeline = sensors();
     let records = records(&[r#"{"sensorId":6}"#, r#"{"sensorId":7}"#, r#"{"sensorId":8}"#]);
 
-    let batch = decode_with(&records, |record| {
-        assert_ne!(record.sequence_number.as_str(), "101");
-        outcomes(&pipeline, record)
+    let batch = decode_with(&records, |record, batch| {
+        read(&pipeline, &mut Inflater::new(0), record, batch);
+        assert_ne!(record.sequence_number.as_str(), "101", "when it has come to something already");
     });
 
-    let rows: Vec<_> = batch.rows.iter().map(|row| row.position.sequence_number.as_str()).collect();
+    let rows: Vec<_> = batch.rows.iter().map(|row| row.document.source.sequence_number.as_str()).collect();
     assert_eq!(rows, ["100", "102"]);
     assert_eq!(batch.poison.len(), 1);
     assert_eq!(batch.poison[0].reason, "decoding the record panicked: a fault of Landfall");
-    assert_eq!(batch.poison[0].position.sequence_number.as_str(), "101");
+    assert_eq!(batch.poison[0].document.source.sequence_number.as_str(), "101");
     assert_eq!(batch.poison[0].document.bytes(), br#"{"sensorId":7}"#);
 }
 
@@ -208,4 +212,25 @@ fn so_much_poison_is_one_dead_letter_from_there_on() {
     let expected = "the document is a number, not an object; after so much poison the rest of the record was not read";
     assert_eq!(rest.reason, expected);
     assert_eq!(batch.rows.len(), 1, "the neighbour goes on");
+}
+
+#[test]
+fn what_becomes_of_a_record_does_not_depend_on_its_batch() {
+    let pipeline = sensors_with(&[("name = \"sensors\"", "name = \"sensors\"\nmax_inflated_bytes = 1048576")]);
+    let packed = |n: u8, n_bytes: usize| {
+        let text = format!("{{\"sensorId\":{n}}}");
+        zstd::encode_all([text.as_bytes(), &vec![b' '; n_bytes - text.len()]].concat().as_slice(), 0).unwrap()
+    };
+    let data = [packed(6, 1 << 20), packed(7, (1 << 20) + 1), packed(8, 1 << 20)];
+
+    let batch = decode(&pipeline, &records(&data));
+
+    let rows: Vec<_> = batch.rows.iter().map(|row| row.partition_value(&pipeline)).collect();
+    assert_eq!(rows, ["6", "8"]);
+    let [poison] = &batch.poison[..] else { panic!("{} poison", batch.poison.len()) };
+    assert_eq!(poison.document.source.sequence_number.as_str(), "101");
+    assert_eq!(poison.document.bytes(), data[1], "as it came, to be redriven");
+    let reason =
+        "inflated, the record would take more than 1048576 bytes, which is max_inflated_bytes in pipeline.toml";
+    assert_eq!(poison.reason, reason);
 }

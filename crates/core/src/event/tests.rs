@@ -28,6 +28,7 @@ fn a_record_is_what_the_event_says() {
         partition_key: "sensor-6".into(),
         arrived_at: ArrivedAt::from_millis(1_545_084_650_987).unwrap(),
         data: Ok(Arc::from(&b"Hello, this is a test."[..])),
+        place: None,
     };
     assert_eq!(records, [expected]);
 }
@@ -83,11 +84,15 @@ fn what_is_no_kinesis_event_says_what_was_expected() {
 fn a_record_without_a_position_fails_the_batch() {
     let good = event(r#""""#, "1");
     let fault = |what| format!("failed to read the position of record 0: {what}");
-    for id in ["no colon", ":1", "../../x:1", "a/b:1"] {
+    let n = "49590338271490256608559692538361571095921575989136588898";
+    let of_four = ["a:b:c:d", "a:1:2:3", "a:{n}:2", "a:{n}:2:3:4", "a:{n}:+2:3", "a:{n}:02:3", "a:{n}:2:x", "a:{n}:2:"]
+        .map(|id| id.replace("{n}", n));
+    let of_two = ["no colon", ":1", "../../x:1", "a/b:1"].map(str::to_owned);
+    for id in of_two.into_iter().chain(of_four) {
         let shard = r#""eventID":"shardId-000000000006:49590338271490256608559692538361571095921575989136588898""#;
         let bad = good.replace(shard, &format!(r#""eventID":"{id}""#));
         assert_ne!(bad, good);
-        check_fault(&bad, &fault("eventID is not shard:sequence"));
+        check_fault(&bad, &fault("eventID is not shard:sequence, nor shard:sequence:subsequence:document"));
     }
     let number = r#""sequenceNumber":"49590338271490256608559692538361571095921575989136588898""#;
     let bad = good.replace(number, r#""sequenceNumber":"1e5""#);
@@ -95,16 +100,31 @@ fn a_record_without_a_position_fails_the_batch() {
     check_fault(&event(r#""""#, "1e300"), &fault("approximateArrivalTimestamp is out of range"));
 }
 
+#[test]
+fn an_event_id_of_four_parts_is_a_documents_position() {
+    let two_parts = event(r#""""#, "1");
+    let id = "shardId-000000000006:49590338271490256608559692538361571095921575989136588898";
+    let four_parts = two_parts.replace(id, &format!("{id}:2:18446744073709551615"));
+
+    assert_eq!(records(&two_parts).unwrap()[0].place, None);
+    let place = Place { subsequence_number: 2, document_number: u64::MAX };
+    assert_eq!(records(&four_parts).unwrap()[0].place, Some(place));
+}
+
 fn any_record() -> impl Strategy<Value = Record> {
     let bytes = prop::collection::vec(any::<u8>(), 0..40);
     let last_ms = 253_402_300_799_999_i64;
-    ("[a-zA-Z0-9_.-]{1,30}", "0|[1-9][0-9]{0,128}", any::<String>(), -62_135_596_800_000..=last_ms, bytes).prop_map(
-        |(shard_id, number, partition_key, ms, data)| Record {
+    let place = any::<(u64, u64)>()
+        .prop_map(|(subsequence_number, document_number)| Place { subsequence_number, document_number });
+    let (shard_id, number, arrived_ms) = ("[a-zA-Z0-9_.-]{1,30}", "0|[1-9][0-9]{0,128}", -62_135_596_800_000..=last_ms);
+    (shard_id, number, any::<String>(), arrived_ms, bytes, prop::option::of(place)).prop_map(
+        |(shard_id, number, partition_key, ms, data, place)| Record {
             shard_id: shard_id.into(),
             sequence_number: SequenceNumber::new(&number).unwrap(),
             partition_key: partition_key.into(),
             arrived_at: ArrivedAt::from_millis(ms).unwrap(),
             data: Ok(data.into()),
+            place,
         },
     )
 }

@@ -31,7 +31,7 @@ pub(super) fn read(bytes: &[u8]) -> Result<Sample<'_>, InferError> {
     if bytes.trim_ascii().is_empty() {
         return Err(InferError::Empty);
     }
-    let pieces = payload::pieces(bytes, Documents::Lines);
+    let pieces: Vec<_> = payload::pieces(bytes, Documents::Lines).collect();
     if let Some(piece) = pieces.last()
         && let Some(reason) = &piece.garbage
     {

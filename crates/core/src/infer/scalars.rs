@@ -6,7 +6,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use super::names::{counted, words};
 use crate::json::{Json, Kind};
 use crate::pipeline::{DataType, EpochUnit};
-use crate::{Cell, value};
+use crate::value::{self, Value};
 
 const SECONDS: DataType = DataType::Epoch(EpochUnit::Seconds);
 const MILLISECONDS: DataType = DataType::Epoch(EpochUnit::Milliseconds);
@@ -181,8 +181,8 @@ impl Numbers {
 /// Whether the decoder takes a value by a type, and, of an epoch, whether it lies in this century: any number is
 /// some moment.
 fn fits(json: &Json<'_>, data_type: DataType) -> bool {
-    match (value::cell(json, data_type), data_type) {
-        (Ok(Cell::Text(text)), DataType::Epoch(_)) => ("2000".."2100").contains(&text.get(..4).unwrap_or_default()),
+    match (value::typed(json, data_type), data_type) {
+        (Ok(Value::Scalar(text)), DataType::Epoch(_)) => ("2000".."2100").contains(&text.get(..4).unwrap_or_default()),
         (cell, _) => cell.is_ok(),
     }
 }

@@ -1,11 +1,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::io::Read as _;
+use std::sync::Arc;
 
+use bytes::Bytes;
 use proptest::prelude::*;
 
 use super::*;
-use crate::testing::{record, records, sensors, sensors_with};
-use crate::{Cell, SequenceNumber, decode};
+use crate::document::Source;
+use crate::testing::{ARRIVED_MS, record, records, sensors, sensors_with};
+use crate::{ArrivedAt, Cell, SequenceNumber, decode};
 
 const PER_BATCH: (&str, &str) = ("\"per-partition\"", "\"per-batch\"");
 
@@ -79,7 +82,7 @@ fn two_shards_never_share_an_object() {
 fn a_key_names_the_first_and_last_by_number_and_the_first_ones_hour() {
     let mut records =
         [record(9, br#"{"sensorId":6}"#), record(1000, br#"{"sensorId":6}"#), record(10, br#"{"sensorId":6}"#)];
-    records[0].arrived_at = ArrivedAt::from_millis(crate::testing::ARRIVED_MS - 3_600_000).unwrap();
+    records[0].arrived_at = ArrivedAt::from_millis(ARRIVED_MS - 3_600_000).unwrap();
     records.rotate_left(1);
 
     let objects = objects(&sensors(), &decode(&sensors(), &records).rows).unwrap();
@@ -138,19 +141,17 @@ fn any_rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 fn row_of(index: u64, shard: u64, value: &str, status: &str) -> Row {
-    let record = record(index, b"{}");
+    let source = Source {
+        shard_id: format!("shardId-{shard:012}").into(),
+        sequence_number: SequenceNumber::new(&format!("4959{index:052}")).unwrap(),
+        subsequence_number: 0,
+        partition_key: "key".into(),
+        arrived_at: ArrivedAt::from_millis(ARRIVED_MS).unwrap(),
+        bytes: Bytes::new(),
+    };
     Row {
-        position: Position {
-            shard_id: format!("shardId-{shard:012}").into(),
-            sequence_number: SequenceNumber::new(&format!("4959{index:052}")).unwrap(),
-            subsequence_number: 0,
-            document_number: 0,
-        },
-        partition_key: record.partition_key,
-        arrived_at: record.arrived_at,
-        cells: vec![Cell::Text(value.into()), Cell::Null, Cell::Text(status.into())],
-        partition_value: value.into(),
-        document: crate::row::Document { user_record: Vec::new().into(), range: 0..0 },
+        document: Document::whole(Arc::new(source), 0),
+        cells: [Cell::Text(value), Cell::Null, Cell::Text(status)].into_iter().collect(),
     }
 }
 
@@ -178,7 +179,7 @@ proptest! {
         let landed: Vec<_> = places(&objects).into_iter().map(|(shard, number, _)| (shard, number)).collect();
         let mut expected: Vec<_> = rows
             .iter()
-            .map(|row| (row.position.shard_id.to_string(), row.position.sequence_number.to_string()))
+            .map(|row| (row.position().shard_id.to_string(), row.position().sequence_number.to_string()))
             .collect();
         expected.sort();
         prop_assert_eq!(landed, expected);
@@ -193,7 +194,8 @@ proptest! {
         let mut alone = BTreeMap::new();
         for row in &rows {
             let same = |other: &&Row| {
-                other.partition_value == row.partition_value && other.position.shard_id == row.position.shard_id
+                other.partition_value(&pipeline) == row.partition_value(&pipeline)
+                    && other.position().shard_id == row.position().shard_id
             };
             let partition: Vec<Row> = rows.iter().filter(same).cloned().collect();
             for object in objects(&pipeline, &partition).unwrap() {

@@ -1,14 +1,15 @@
 //! Validation of a pipeline.toml as a whole.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::section::{Faults, Section};
 use super::{
-    Compression, DataType, Documents, EXTRA, EpochUnit, Field, Landing, Layout, PROVENANCE, Pipeline, Snowflake,
-    UnknownFields,
+    Compression, DEFAULT_MAX_INFLATED_BYTES, DataType, Documents, EXTRA, EpochUnit, Field, Landing, Layout, PROVENANCE,
+    Pipeline, Snowflake, UnknownFields,
 };
 
 /// One thing that is wrong with a pipeline.toml.
@@ -42,6 +43,9 @@ impl fmt::Display for PipelineError {
 
 impl std::error::Error for PipelineError {}
 
+/// From one record as Kinesis takes it to a tenth of the largest function's memory.
+const MAX_INFLATED_BYTES_RANGE: RangeInclusive<usize> = 1 << 20..=1 << 30;
+
 pub(super) fn pipeline(text: &str) -> Result<Pipeline, PipelineError> {
     let mut faults = Faults::new(text);
     let (root, errors) = DeTable::parse_recoverable(text);
@@ -63,6 +67,9 @@ pub(super) fn pipeline(text: &str) -> Result<Pipeline, PipelineError> {
     );
     let documents =
         section.one_of("documents", &[("lines", Documents::Lines), ("array", Documents::Array)], &mut faults);
+    let max_inflated_bytes = section
+        .bytes("max_inflated_bytes", MAX_INFLATED_BYTES_RANGE, &mut faults)
+        .unwrap_or(DEFAULT_MAX_INFLATED_BYTES);
     let fields = fields(&mut section, &mut faults);
     let landing = section.section("landing", &mut faults).map(|s| landing(s, &fields, &mut faults));
     let snowflake = section.section("snowflake", &mut faults).map(|s| snowflake(s, &mut faults));
@@ -71,7 +78,8 @@ pub(super) fn pipeline(text: &str) -> Result<Pipeline, PipelineError> {
     let faults = faults.into_sorted();
     match (landing, snowflake) {
         (Some(landing), Some(snowflake)) if faults.is_empty() => {
-            Ok(Pipeline { name: name.to_owned(), unknown_fields, documents, fields, landing, snowflake })
+            let name = name.to_owned();
+            Ok(Pipeline { name, unknown_fields, documents, max_inflated_bytes, fields, landing, snowflake })
         }
         _ => Err(PipelineError { faults }),
     }

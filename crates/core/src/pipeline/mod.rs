@@ -20,6 +20,10 @@ pub struct Pipeline {
     pub unknown_fields: UnknownFields,
     /// How several JSON documents share one record.
     pub documents: Documents,
+    /// What one record may inflate to, in bytes, its user records together; more is poison.
+    ///
+    /// Here and not in a function's environment, because every route has to decode a record to the same rows.
+    pub max_inflated_bytes: usize,
     /// The fields in column order; append-only once deployed.
     pub fields: Vec<Field>,
     /// Where objects go in S3.
@@ -109,6 +113,9 @@ pub enum UnknownFields {
     /// They are kept, as one object, in the VARIANT column `EXTRA`.
     Keep,
 }
+
+/// [`Pipeline::max_inflated_bytes`] where pipeline.toml does not say: 64 MiB.
+pub const DEFAULT_MAX_INFLATED_BYTES: usize = 64 << 20;
 
 /// How several JSON documents share one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,11 @@
 //! One table of a TOML file, read key by key, so that all its faults are found and not only the first.
 
+use std::ops::RangeInclusive;
+
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
+use super::DEFAULT_MAX_INFLATED_BYTES;
 use super::check::Fault;
 
 /// Collects faults and knows on which line a byte stands.
@@ -104,6 +107,27 @@ impl<'t> Section<'t> {
         let what = format!("{} `{key}` is {}", self.name, article(value.get_ref().type_str()));
         faults.add(value.span().start, what, format!("write {key} = true or {key} = false"));
         false
+    }
+
+    /// The number of bytes under `key`, or `None`: absent, or a fault is noted.
+    pub(super) fn bytes(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<usize>,
+        faults: &mut Faults<'_>,
+    ) -> Option<usize> {
+        let value = self.get(key)?;
+        let number = match value.get_ref() {
+            DeValue::Integer(number) => usize::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            let (min, max) = range.into_inner();
+            let what = format!("{} `{key}` is no number of bytes from {min} to {max}", self.name);
+            faults.add(value.span().start, what, format!("write one, such as {key} = {DEFAULT_MAX_INFLATED_BYTES}"));
+        }
+        number
     }
 
     pub(super) fn array(&mut self, key: &'static str, faults: &mut Faults<'_>) -> Option<&'t DeArray<'t>> {

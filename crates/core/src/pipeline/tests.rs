@@ -28,6 +28,7 @@ fn the_default_file_is_the_sensor_stream() {
         name: "sensors".to_owned(),
         unknown_fields: UnknownFields::Ignore,
         documents: Documents::Lines,
+        max_inflated_bytes: DEFAULT_MAX_INFLATED_BYTES,
         fields: vec![
             field("sensorId", DataType::Integer, true),
             field("currentTemperature", DataType::Integer, false),
@@ -56,6 +57,7 @@ const RICH: &str = r#"
 name = "rich"
 unknown_fields = "keep"
 documents = "array"
+max_inflated_bytes = 0x10_0000
 fields = [
     { name = "/device/id", type = "string", required = true },
     { name = "/device/a~1b~0", column = "A_B", type = "decimal( 38, 37 )" },
@@ -97,6 +99,7 @@ fn every_type_and_option_is_read() {
     V variant ["v"]
     "#);
     assert_eq!((pipeline.unknown_fields, pipeline.documents), (UnknownFields::Keep, Documents::Array));
+    assert_eq!(pipeline.max_inflated_bytes, 1 << 20);
     let Landing { prefix, partition_label, layout, compression, dead_letter_prefix, .. } = pipeline.landing;
     assert_eq!((layout, compression), (Layout::PerBatch, Compression::Zstd));
     assert_eq!([prefix, partition_label, dead_letter_prefix], ["kinesiscsv", "partition", "deadletter"]);
@@ -303,5 +306,18 @@ fn one_value_fills_one_column() {
     for own in ["EXTRA", "KINESIS_SHARD_ID", "KINESIS_ARRIVED_AT"] {
         let fault = format!("line 19: the column {own} is Landfall's own; give the field another column");
         check("\"STATUS\"", &format!("\"{own}\""), &[&fault]);
+    }
+}
+
+#[test]
+fn what_records_inflate_to_is_a_number_of_bytes() {
+    let with = |value: &str| format!("name = \"sensors\"\nmax_inflated_bytes = {value}");
+    for bad in ["64", "\"64 MiB\"", "-1", "1048575", "1073741825", "1e8", "99999999999999999999"] {
+        let what = "line 3: the file `max_inflated_bytes` is no number of bytes from 1048576 to 1073741824";
+        let fault = format!("{what}; write one, such as max_inflated_bytes = 67108864");
+        check("name = \"sensors\"", &with(bad), &[&fault]);
+    }
+    for (good, n_bytes) in [("1_048_576", 1 << 20), ("1073741824", 1 << 30)] {
+        assert_eq!(sensors_with(&[("name = \"sensors\"", &with(good))]).max_inflated_bytes, n_bytes);
     }
 }

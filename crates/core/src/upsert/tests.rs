@@ -16,10 +16,11 @@ fn a_request_is_readable_json_with_every_scalar_as_text() {
     )
     .rows;
 
-    let requests = requests(&pipeline, &rows, MAX_REQUEST_BYTES).unwrap().requests;
+    let planned = requests(&rows, MAX_REQUEST_BYTES).unwrap().planned;
 
-    assert_eq!(requests.len(), 1);
-    insta::assert_snapshot!(serde_json::to_string_pretty(&requests[0].0).unwrap(), @r#"
+    assert_eq!(planned.len(), 1);
+    let request = planned[0].request(&pipeline).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&request).unwrap(), @r#"
     {
       "version": 1,
       "shard_id": "shardId-000000000000",
@@ -42,7 +43,7 @@ fn a_request_is_readable_json_with_every_scalar_as_text() {
       "rows": [["shardId-000000000000","100","0","0","key","2026-11-20 14:00:00.123",{"x":{"y":1.10}},"9007199254740993","64","say \"hi\""],["shardId-000000000000","101","0","0","key","2026-11-20 14:00:00.123",null,"7",null,""]]
     }
     "#);
-    insta::assert_snapshot!(requests[0].0.rows.get().replace("],[", "],\n["), @r#"
+    insta::assert_snapshot!(request.rows.get().replace("],[", "],\n["), @r#"
     [["shardId-000000000000","100","0","0","key","2026-11-20 14:00:00.123",{"x":{"y":1.10}},"9007199254740993","64","say \"hi\""],
     ["shardId-000000000000","101","0","0","key","2026-11-20 14:00:00.123",null,"7",null,""]]
     "#);
@@ -56,7 +57,7 @@ fn arrivals_bound_the_search_a_second_wider() {
     }
     let rows = decode(&sensors(), &records).rows;
 
-    let mut request = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap().requests.remove(0).0;
+    let mut request = requests(&rows, MAX_REQUEST_BYTES).unwrap().planned[0].request(&sensors()).unwrap();
 
     assert_eq!(request.arrived_ms, [2000, 9000]);
     assert_eq!(request.search_bounds().unwrap().map(ArrivedAt::as_millis), [1000, 10_000]);
@@ -67,13 +68,13 @@ fn arrivals_bound_the_search_a_second_wider() {
 #[test]
 fn a_row_that_fits_exactly_is_sent_and_one_byte_less_is_too_large() {
     let rows = decode(&sensors(), &records(&[r#"{"sensorId":6}"#])).rows;
-    let whole = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap();
-    let n_bytes = whole.requests[0].0.rows.get().len();
+    let whole = requests(&rows, MAX_REQUEST_BYTES).unwrap();
+    let n_bytes = whole.planned[0].request(&sensors()).unwrap().rows.get().len();
 
-    let fits = requests(&sensors(), &rows, n_bytes).unwrap();
-    assert_eq!((fits.requests.len(), fits.too_large.len()), (1, 0));
-    let too_large = requests(&sensors(), &rows, n_bytes - 1).unwrap();
-    assert_eq!((too_large.requests.len(), too_large.too_large), (0, vec![(&rows[0], n_bytes - 2)]));
+    let fits = requests(&rows, n_bytes).unwrap();
+    assert_eq!((fits.planned.len(), fits.too_large.len()), (1, 0));
+    let too_large = requests(&rows, n_bytes - 1).unwrap();
+    assert_eq!((too_large.planned.len(), too_large.too_large), (0, vec![(&rows[0], n_bytes - 2)]));
 }
 
 #[test]
@@ -83,10 +84,11 @@ fn a_request_carries_rows_of_one_shard() {
     let records = [record(100, br#"{"sensorId":6}"#), other, record(102, br#"{"sensorId":6}"#)];
     let rows = decode(&sensors(), &records).rows;
 
-    let requests = requests(&sensors(), &rows, MAX_REQUEST_BYTES).unwrap().requests;
+    let planned = requests(&rows, MAX_REQUEST_BYTES).unwrap().planned;
 
-    let shards: Vec<_> = requests.iter().map(|(request, rows)| (request.shard_id.as_str(), rows.len())).collect();
-    assert_eq!(shards, [("shardId-000000000000", 2), ("shardId-000000000001", 1)]);
+    let shard = |planned: &Planned<'_>| planned.request(&sensors()).unwrap().shard_id;
+    let shards: Vec<_> = planned.iter().map(|planned| (shard(planned), planned.rows.len())).collect();
+    assert_eq!(shards, [("shardId-000000000000".to_owned(), 2), ("shardId-000000000001".to_owned(), 1)]);
 }
 
 fn any_records() -> impl Strategy<Value = Vec<Record>> {
@@ -103,23 +105,25 @@ proptest! {
         let rows = decode(&pipeline, &records).rows;
         prop_assert_eq!(rows.len(), records.len());
 
-        let Requests { requests, too_large } = requests(&pipeline, &rows, max_bytes).unwrap();
+        let Requests { planned, too_large } = requests(&rows, max_bytes).unwrap();
 
         let too_large: Vec<&Row> = too_large.into_iter().map(|(row, n_bytes)| {
             assert!(n_bytes + 2 > max_bytes);
             row
         }).collect();
-        let sent: Vec<&Row> = requests.iter().flat_map(|(_, rows)| rows.iter().copied()).collect();
+        let sent: Vec<&Row> = planned.iter().flat_map(|planned| planned.rows.iter().copied()).collect();
         let expected: Vec<&Row> = rows.iter().filter(|row| !too_large.contains(row)).collect();
         prop_assert_eq!(sent, expected);
-        for (request, rows) in &requests {
+        for planned in &planned {
+            let (request, rows) = (planned.request(&pipeline).unwrap(), &planned.rows);
             prop_assert!(request.rows.get().len() <= max_bytes);
+            prop_assert_eq!(request.rows.get().len(), planned.n_bytes);
             let read: Vec<Vec<serde_json::Value>> = serde_json::from_str(request.rows.get()).unwrap();
             prop_assert_eq!(read.len(), rows.len());
             for (elements, row) in read.iter().zip(rows) {
                 prop_assert_eq!(elements.len(), request.columns.len());
-                prop_assert_eq!(elements[1].as_str(), Some(row.position.sequence_number.as_str()));
-                prop_assert_eq!(elements[9].as_str(), row.cells[3].as_text(), "status arrives as it was");
+                prop_assert_eq!(elements[1].as_str(), Some(row.document.source.sequence_number.as_str()));
+                prop_assert_eq!(elements[9].as_str(), row.cells.get(3).and_then(Cell::as_text), "status arrives as it was");
             }
         }
     }

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use landfall_core::{Pipeline, dead_letter, decode, landing};
 
+use crate::aggregate::aggregated;
+use crate::pack::{gzip, sealed, zstd};
 use crate::{record, sensors_with};
 
 /// A MiB, as Kinesis takes it; less where the build is not optimised.
@@ -14,9 +16,9 @@ const FULL: usize = if cfg!(debug_assertions) { 1 << 18 } else { 1 << 20 };
 /// Decodes and encodes, and holds the numbers of rows and poison against `expected`. What it took is printed.
 #[track_caller]
 #[expect(clippy::print_stdout, reason = "a test's own output: what each record took")]
-fn check(name: &str, pipeline: &Pipeline, data: &str, expected: (usize, usize)) {
+fn check(name: &str, pipeline: &Pipeline, data: impl AsRef<[u8]>, expected: (usize, usize)) {
     let started = Instant::now();
-    let batch = decode(pipeline, &[record(100, data.as_bytes())]);
+    let batch = decode(pipeline, &[record(100, data.as_ref())]);
     let decoded = started.elapsed();
     let letters = dead_letter::objects(pipeline, &batch.poison).unwrap();
     let landed = landing::objects(pipeline, &batch.rows).unwrap();
@@ -75,4 +77,47 @@ fn many_documents_become_no_more_than_memory_holds() {
     check("any number of empty objects", &"{}".repeat(FULL / 2), (0, most));
     check("any number of elements", &format!("[{}1]", "1,".repeat(FULL / 2 - 2)), (0, most));
     check("the smallest rows", &"{\"sensorId\":1}".repeat(FULL / 14), (FULL / 14, 0));
+}
+
+#[test]
+fn a_bomb_is_one_poison_and_held_no_further_than_the_limit() {
+    let limit = FULL * 4;
+    let max_inflated = format!("name = \"sensors\"\nmax_inflated_bytes = {limit}");
+    let pipeline = sensors_with(&[("name = \"sensors\"", &max_inflated)]);
+    let check = |name, data: &[u8], expected| check(name, &pipeline, data, expected);
+    for compress in [gzip, zstd] {
+        check("a bomb", &compress(&vec![b' '; limit + 1]), (0, 1));
+        check("of members", &compress(&vec![b' '; FULL]).repeat(5), (0, 1));
+        check(
+            "in a user record",
+            &aggregated(&["A"], &[(0, compress(&vec![b' '; limit + 1])), (0, b"{}".to_vec())]),
+            (0, 2),
+        );
+        let bombs: Vec<_> = (0..10).map(|_| (0, compress(&vec![b' '; FULL]))).collect();
+        check("of user records", &aggregated(&["A"], &bombs), (0, 10));
+        let row = format!("{{\"sensorId\":1{}}}", " ".repeat(100));
+        let n_rows = limit / row.len();
+        check("no more than the limit", &compress(row.repeat(n_rows).as_bytes()), (n_rows, 0));
+        check("members of nothing", &compress(b"").repeat(FULL / 20), (0, 1));
+    }
+}
+
+#[test]
+fn a_record_packed_in_any_way_becomes_no_more_than_memory_holds() {
+    let pipeline = sensors_with(&[("\"lines\"", "\"array\"")]);
+    let check = |name, data: &[u8], expected| check(name, &pipeline, data, expected);
+    let most = |n_bytes: usize| 10 + n_bytes / 100 + 1;
+    for compress in [gzip, zstd] {
+        for text in ["1 ".repeat(FULL), format!("[{}1]", "1,".repeat(FULL))] {
+            let data = compress(text.as_bytes());
+            check("scalars inflated", &data, (0, most(data.len())));
+        }
+    }
+    let data = aggregated(&["A"], &vec![(0, b""); FULL / 7]);
+    check("user records of nothing", &data, (0, most(data.len())));
+    let data = aggregated(&["A"], &vec![(0, "1 1 1 1"); FULL / 14]);
+    check("scalars in user records", &data, (0, most(data.len())));
+    let data = aggregated(&vec!["A"; FULL / 3], &[(0, "{\"sensorId\":1}")]);
+    check("any number of partition keys", &data, (1, 0));
+    check("user records without anything", &sealed(&b"\x1a\x00".repeat(FULL / 2)), (0, 1));
 }

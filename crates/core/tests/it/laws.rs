@@ -1,12 +1,11 @@
 //! Laws of decoding, for any bytes.
 
-use std::collections::HashSet;
-
+use landfall_core::SequenceNumber;
 use landfall_core::payload::pieces;
 use landfall_core::pipeline::Documents;
-use landfall_core::{SequenceNumber, decode};
 use proptest::prelude::*;
 
+use crate::law::assert_law;
 use crate::{record, sensors_with};
 
 /// Bytes that look like records now and then.
@@ -33,6 +32,7 @@ fn any_data() -> impl Strategy<Value = Vec<u8>> {
         "true",
         " ",
         "\n",
+        "\0",
         "\u{feff}",
         "é",
         "{\"a\":[{\"b\":1}]}",
@@ -62,17 +62,10 @@ proptest! {
         let pipeline = sensors_with(changes[option]);
         let records: Vec<_> = data.iter().zip(100..).map(|(data, n)| record(n, data)).collect();
 
-        let batch = decode(&pipeline, &records);
+        let batch = assert_law(&pipeline, &records);
 
-        let rows = batch.rows.iter().map(|row| &row.position);
-        let positions: Vec<_> = rows.chain(batch.poison.iter().map(|poison| &poison.position)).collect();
-        let distinct: HashSet<_> = positions.iter().collect();
-        prop_assert_eq!(distinct.len(), positions.len());
-        for record in &records {
-            prop_assert!(positions.iter().any(|position| position.sequence_number == record.sequence_number));
-        }
         for row in &batch.rows {
-            prop_assert_eq!(6 + row.cells.len(), pipeline.columns().len());
+            prop_assert_eq!(6 + row.cells.iter().count(), pipeline.columns().len());
         }
     }
 
@@ -81,7 +74,7 @@ proptest! {
         let documents = if as_array { Documents::Array } else { Documents::Lines };
         let mut end = 0;
         let mut uncovered = Vec::new();
-        let pieces = pieces(&data, documents);
+        let pieces: Vec<_> = pieces(&data, documents).collect();
         prop_assert!(!pieces.is_empty());
         for piece in &pieces {
             prop_assert!(end <= piece.range.start && piece.range.start <= piece.range.end, "{:?}", pieces);
@@ -89,8 +82,10 @@ proptest! {
             end = piece.range.end;
         }
         uncovered.extend_from_slice(&data[end..]);
+        let uncovered = uncovered.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&uncovered);
+        let n_nuls = uncovered.iter().rev().take_while(|byte| **byte == 0).count();
         let between = if as_array { " \t\r\n[],".as_bytes() } else { " \t\r\n".as_bytes() };
-        prop_assert!(uncovered.iter().all(|byte| between.contains(byte)), "{uncovered:?}");
+        prop_assert!(uncovered[..uncovered.len() - n_nuls].iter().all(|byte| between.contains(byte)), "{uncovered:?}");
     }
 
     #[test]

@@ -2,9 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says where it stopped")]
 
+mod aggregate;
+mod forms;
+mod fuzzed;
 mod hostile;
 mod infer;
+mod kpl;
+mod law;
 mod laws;
+mod pack;
+mod seeds;
 
 use landfall_core::{ArrivedAt, Pipeline, Record, SequenceNumber};
 
@@ -24,5 +31,6 @@ fn record(n: u64, data: &[u8]) -> Record {
         partition_key: "key".into(),
         arrived_at: ArrivedAt::from_millis(1_795_183_200_123).unwrap(),
         data: Ok(data.into()),
+        place: None,
     }
 }

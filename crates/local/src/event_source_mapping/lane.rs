@@ -184,6 +184,7 @@ mod tests {
                 partition_key: "key".into(),
                 arrived_at: ArrivedAt::from_millis(0).unwrap(),
                 data: Ok(b"data".as_slice().into()),
+                place: None,
             })
             .collect()
     }

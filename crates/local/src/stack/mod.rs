@@ -4,10 +4,12 @@ mod connection;
 mod deployed;
 mod folder;
 mod functions;
+mod loaded;
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use landfall_core::Pipeline;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
@@ -15,6 +17,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use self::connection::Announcement;
 pub use self::connection::{Connection, Endpoints};
 use self::folder::AWKWARD;
+use self::loaded::Loaded;
 use crate::lambda::{LambdaError, LambdaHost};
 use crate::s3::{LocalS3, S3Error};
 use crate::snowflake::{self, LocalSnowflake, SnowflakeError};
@@ -32,6 +35,9 @@ pub const ORCHESTRATOR: &str = "landfall-orchestrator";
 
 /// The function that merges rows.
 pub const UPSERT: &str = "landfall-upsert";
+
+/// How long a stack that stops waits for its Snowpipe.
+const DRAIN_AT_STOP: Duration = Duration::from_millis(500);
 
 /// What the stack was last started with.
 const PIPELINE_FILE: &str = "pipeline.toml";
@@ -218,9 +224,12 @@ impl Stack {
         let source = Source { bucket: BUCKET.to_owned(), pipeline: pipeline.clone() };
         let (tell, loads) = mpsc::unbounded_channel();
         let snowpipe = Snowpipe::start(source, session, notifications, tell);
-        if !is_new {
-            // What an earlier run landed, and did not live to load. A pipe that is new, with its table, takes nothing that
-            // was there before it: it may have other columns.
+        // A pipe that is new, with its table, takes nothing that was there before it: it may have other columns.
+        let loaded = Loaded::take(&dir);
+        let here = Loaded::everything(&pipeline, &bucket_dir)
+            .map_err(|source| StackError::Dir { path: bucket_dir.clone(), source })?;
+        if !is_new && loaded.as_ref() != Some(&here) {
+            progress("loading what landed and was not loaded");
             snowpipe.refresh(BUCKET, &bucket_dir).map_err(|source| StackError::Dir { path: bucket_dir, source })?;
             snowpipe.drained().await;
         }
@@ -262,6 +271,15 @@ impl Stack {
     pub async fn stop(self) {
         drop(self.announcement);
         self.lambda.stop().await;
+        // Not longer: it may be far behind, and then the next stack looks at everything.
+        let drained = tokio::time::timeout(DRAIN_AT_STOP, self.snowpipe.drained()).await;
+        if drained.is_ok_and(|not_loaded| not_loaded.is_empty()) {
+            let bucket_dir = bucket_dir(&self.dir, BUCKET);
+            let left = Loaded::everything(&self.pipeline, &bucket_dir).and_then(|loaded| loaded.leave(&self.dir));
+            if let Err(error) = left {
+                tracing::debug!(%error, "the next stack looks at every object again");
+            }
+        }
         drop(self.snowpipe);
         self.s3.stop().await;
         self.snowflake.stop().await;

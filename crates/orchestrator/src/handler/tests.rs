@@ -20,6 +20,7 @@ fn kinesis_event<T: AsRef<[u8]>>(data: &[T]) -> String {
         partition_key: "key".into(),
         arrived_at: ArrivedAt::from_millis(1_795_183_200_123).unwrap(),
         data: Ok(data.as_ref().into()),
+        place: None,
     };
     let records: Vec<_> = data.iter().zip(100..).map(record).collect();
     event::render(&records, "arn:aws:kinesis:us-east-1:000000000000:stream/sensors")
