@@ -63,7 +63,9 @@ impl StackOptions {
             // Whatever stands in this folder; it need not even be valid.
             if pipeline_file::load(None).is_ok_and(|file| file.path.is_some() && file.pipeline != running.pipeline) {
                 let (dir, name) = (self.dir.display(), &running.pipeline.name);
-                console::print_note(&format!("note: the stack that runs in {dir} has another pipeline, {name}: that is used"));
+                console::print_note(&format!(
+                    "note: the stack that runs in {dir} has another pipeline, {name}: that is used"
+                ));
             }
             return Ok(());
         };

@@ -44,9 +44,9 @@ pub(crate) fn remedy(error: &Error) -> Option<String> {
     }
     match error.downcast_ref::<StackError>()? {
         StackError::Dir { .. } => Some("check that the folder can be written to, or use another: --dir".to_owned()),
-        StackError::Snowflake(SnowflakeError::Schema(_)) => {
-            Some("change it back, or let go of the rows that are there: landfall dev --clean, or landfall demo".to_owned())
-        }
+        StackError::Snowflake(SnowflakeError::Schema(_)) => Some(
+            "change it back, or let go of the rows that are there: landfall dev --clean, or landfall demo".to_owned(),
+        ),
         StackError::NotOurs { .. } => {
             Some("name a new or an empty folder: --dir; what is in it is removed at each clean start".to_owned())
         }

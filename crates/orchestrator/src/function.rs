@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
 use crate::handler::{Settings, Summary, handle};
-use crate::ports::Ports;
+use crate::ports::{ObjectStore, Ports, Upsert};
 use crate::s3::Bucket;
 use crate::upsert_function::UpsertFunction;
 
@@ -26,13 +26,25 @@ use crate::upsert_function::UpsertFunction;
 /// # Errors
 /// A setup fault at cold start, with what to change; or the runtime's own failure.
 pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    // Boxed: deeper than the compiler computes a layout for, where both functions are in one program.
+    Box::pin(run_with(get, |ports| ports)).await
+}
+
+/// As [`run`], with ports that are made of its own: for tests of what notices that a function does wrong.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with<S: ObjectStore, U: Upsert>(
+    get: &dyn Fn(&str) -> Option<String>,
+    change: impl FnOnce(Ports<Bucket, UpsertFunction>) -> Ports<S, U>,
+) -> Result<(), lambda_runtime::Error> {
     let config = Config::read(get).map_err(StartError::from)?;
     let settings = Settings {
         pipeline: settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?,
         landing: config.landing,
         timeouts: config.timeouts,
     };
-    let ports = ports(&config).await?;
+    let ports = change(ports(&config).await?);
     settings::check_lambda(get)?;
     let (settings, ports) = (&settings, &ports);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
@@ -41,10 +53,10 @@ pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runt
     .await
 }
 
-async fn invocation(
+async fn invocation<S: ObjectStore, U: Upsert>(
     event: LambdaEvent<Box<RawValue>>,
     settings: &Settings,
-    ports: &Ports<Bucket, UpsertFunction>,
+    ports: &Ports<S, U>,
 ) -> Result<KinesisEventResponse, Diagnostic> {
     let started = Instant::now();
     let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());

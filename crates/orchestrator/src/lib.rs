@@ -15,4 +15,6 @@ mod s3;
 mod upsert_function;
 
 pub use aws::aws_config;
-pub use function::run;
+pub use function::{run, run_with};
+pub use s3::Bucket;
+pub use upsert_function::UpsertFunction;

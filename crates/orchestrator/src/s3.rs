@@ -10,7 +10,7 @@ use crate::ports::{ObjectStore, Put};
 
 /// A bucket.
 #[derive(Debug, Clone)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     pub(crate) client: Client,
     pub(crate) name: String,
 }

@@ -12,7 +12,7 @@ use crate::ports::Upsert;
 
 /// A function, by name or ARN.
 #[derive(Debug, Clone)]
-pub(crate) struct UpsertFunction {
+pub struct UpsertFunction {
     pub(crate) client: Client,
     pub(crate) name: String,
 }

@@ -11,6 +11,7 @@ use tracing::info;
 
 use crate::config::Config;
 use crate::handler::handle;
+use crate::ports::Warehouse;
 use crate::secret::private_key;
 use crate::snowflake::Snowflake;
 
@@ -21,13 +22,25 @@ use crate::snowflake::Snowflake;
 /// # Errors
 /// A setup fault at cold start, with what to change; or the runtime's own failure.
 pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    // Boxed: deeper than the compiler computes a layout for, where both functions are in one program.
+    Box::pin(run_with(get, |warehouse| warehouse)).await
+}
+
+/// As [`run`], with a warehouse that is made of its own: for tests of what notices that a function does wrong.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with<W: Warehouse>(
+    get: &dyn Fn(&str) -> Option<String>,
+    change: impl FnOnce(Snowflake) -> W,
+) -> Result<(), lambda_runtime::Error> {
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
     let timeouts = config.timeouts;
     let session = session(config, &pipeline).await?;
     check_log_in(&session).await?;
     settings::check_lambda(get)?;
-    let warehouse = &Snowflake { session, pipeline };
+    let warehouse = &change(Snowflake { session, pipeline });
     let (statement, in_all) = (timeouts.statement(), timeouts.upsert_function());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         invocation(&event.payload, warehouse, in_all - statement).await
@@ -69,7 +82,11 @@ fn setup(error: &SessionError) -> StartError {
 }
 
 /// `start_within` is how long after its start it may start another statement.
-async fn invocation(request: &Request, warehouse: &Snowflake, start_within: Duration) -> Result<Response, Diagnostic> {
+async fn invocation<W: Warehouse>(
+    request: &Request,
+    warehouse: &W,
+    start_within: Duration,
+) -> Result<Response, Diagnostic> {
     let started = Instant::now();
     let response = handle(request, warehouse, started + start_within).await.map_err(|error| Diagnostic {
         error_type: error.kind().to_owned(),

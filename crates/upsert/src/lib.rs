@@ -13,4 +13,5 @@ mod private_key;
 mod secret;
 mod snowflake;
 
-pub use function::{run, session};
+pub use function::{run, run_with, session};
+pub use snowflake::Snowflake;

@@ -8,7 +8,7 @@ use crate::ports::{Rows, Warehouse};
 
 /// One session and the table that it merges into.
 #[derive(Debug)]
-pub(crate) struct Snowflake {
+pub struct Snowflake {
     pub(crate) session: Session,
     pub(crate) pipeline: Pipeline,
 }

@@ -63,7 +63,8 @@ pub(super) fn where_to_look(stack: &Stack, options: &StackOptions) -> String {
     let bucket = dir.join("s3").join(BUCKET);
     let landing = &stack.pipeline.landing;
     let landfall = program();
-    let pipeline = options.pipeline.as_deref().map(|path| format!(" --pipeline {}", shell_word(path))).unwrap_or_default();
+    let pipeline =
+        options.pipeline.as_deref().map(|path| format!(" --pipeline {}", shell_word(path))).unwrap_or_default();
     format!(
         "Where to look:\n  CSV objects   {}\n  dead letters  {}\n  logs          {}\n\nNext: {landfall} demo{pipeline} \
          --poison 0.01 --keep, or {landfall} dev{pipeline}",

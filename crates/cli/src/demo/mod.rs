@@ -76,7 +76,8 @@ async fn story(
 async fn start(options: &DemoOptions, pipeline: &PipelineFile, progress: &Progress) -> anyhow::Result<Stack> {
     if !options.append && options.stack.dir.join("s3").exists() {
         let dir = options.stack.dir.display();
-        progress.line(&format!("removing the objects and rows that {dir} holds from earlier runs (--append keeps them)"));
+        progress
+            .line(&format!("removing the objects and rows that {dir} holds from earlier runs (--append keeps them)"));
     }
     let settings = stack::Settings {
         concurrency: usize::from(options.shards),

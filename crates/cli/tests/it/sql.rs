@@ -138,5 +138,8 @@ fn a_deployed_account_is_only_looked_at() {
 
     assert_eq!(output.status.code(), Some(1));
     let error = text(&output.stderr);
-    assert!(error.contains("error: failed to run delete: --deployed only looks\ntry: begin with one of SELECT"), "{error}");
+    assert!(
+        error.contains("error: failed to run delete: --deployed only looks\ntry: begin with one of SELECT"),
+        "{error}"
+    );
 }

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{record, records, sensors, sensors_with};
-use crate::{Cell, Position};
+use crate::{Cell, Place, Position};
 
 /// The outcome of one record, as `row: cell | cell` or the reason.
 fn outcome(pipeline: &Pipeline, data: &[u8]) -> Vec<String> {
@@ -180,6 +180,21 @@ fn a_position_twice_in_a_batch_counts_once() {
 
     assert_eq!((&batch.rows, &batch.poison), (&expected.rows, &expected.poison));
     assert_eq!(batch.n_duplicates, 2);
+}
+
+#[test]
+fn a_document_that_is_redriven_beside_its_record_counts_once() {
+    let whole = record(100, br#"{"sensorId":6} {"sensorId":7}"#);
+    let redriven = |document_number, data: &[u8]| Record {
+        place: Some(Place { subsequence_number: 0, document_number }),
+        ..record(100, data)
+    };
+    let records = [whole, redriven(1, br#"{"sensorId":7}"#), redriven(2, b"7"), redriven(2, b"8")];
+
+    let batch = decode(&sensors(), &records);
+
+    assert_eq!((batch.rows.len(), batch.poison.len(), batch.n_duplicates), (2, 1, 2));
+    assert_eq!(batch.poison[0].document.bytes(), b"7");
 }
 
 #[test]

@@ -137,6 +137,19 @@ fn any_forms() -> impl Strategy<Value = Forms> {
     any::<bool>().prop_flat_map(|as_array| (Just(as_array), prop::collection::vec(any_form(as_array), 0..5)))
 }
 
+#[test]
+fn compression_is_undone_around_a_record_and_around_its_user_records() {
+    let one = br#"{"sensorId":6}"#;
+    let counts = |data: &[u8]| {
+        let batch = assert_law(&pipeline(false), &[record(100, data)]);
+        (batch.rows.len(), batch.poison.len())
+    };
+    assert_eq!(counts(&gzip(one)), (1, 0));
+    assert_eq!(counts(&zstd(&gzip(one))), (1, 0), "a plain record is its one user record");
+    assert_eq!(counts(&gzip(&zstd(&gzip(one)))), (0, 1));
+    assert_eq!(counts(&gzip(&aggregated(&["A"], &[(0, zstd(one)), (0, zstd(&gzip(one)))]))), (1, 1));
+}
+
 proptest! {
     #[test]
     fn every_document_is_in_exactly_one_output((as_array, forms) in any_forms()) {

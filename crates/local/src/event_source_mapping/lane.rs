@@ -8,13 +8,19 @@ use serde::Deserialize;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::{Delivery, Outcome, Settings, on_failure};
-use crate::lambda::{Invoked, Invoker};
+use crate::lambda::{Invoke, Invoked};
 use crate::shards::{STREAM_ARN, Shard};
 
 /// What an event holds at most, as base64 and with the JSON around it.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024 - 64 * 1024;
 
-pub(super) async fn run(mut shard: Shard, invoker: Invoker, settings: Settings, deliveries: UnboundedSender<Delivery>) {
+pub(super) async fn run<I: Invoke>(
+    mut shard: Shard,
+    invoker: I,
+    settings: Settings,
+    deliveries: UnboundedSender<Delivery>,
+) {
+    shard.parents_drained().await;
     while let Some(batch) = shard.batch(settings.batch_size, MAX_EVENT_BYTES, settings.window).await {
         let mut lane = Lane { invoker: &invoker, settings: &settings, deliveries: &deliveries };
         if lane.deliver(batch).await.is_none() {
@@ -23,8 +29,8 @@ pub(super) async fn run(mut shard: Shard, invoker: Invoker, settings: Settings, 
     }
 }
 
-struct Lane<'a> {
-    invoker: &'a Invoker,
+struct Lane<'a, I> {
+    invoker: &'a I,
     settings: &'a Settings,
     deliveries: &'a UnboundedSender<Delivery>,
 }
@@ -43,7 +49,7 @@ enum Answer {
     Stopped,
 }
 
-impl Lane<'_> {
+impl<I: Invoke> Lane<'_, I> {
     /// Delivers a batch, whole or in parts. `None` when the host has stopped.
     async fn deliver(&mut self, batch: Vec<Record>) -> Option<()> {
         let mut parts = VecDeque::from([(batch, 0_u32)]);

@@ -14,7 +14,7 @@ use landfall_core::Record;
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::JoinSet;
 
-use crate::lambda::Invoker;
+use crate::lambda::Invoke;
 use crate::shards::{self, Shard};
 
 /// What a real event source mapping is told when it is created.
@@ -96,9 +96,12 @@ const LANE_CAPACITY: usize = 1000;
 
 impl EventSourceMapping {
     /// Reads `shards` to their ends. Each delivery is told to `deliveries`.
-    pub fn start(
+    ///
+    /// A shard that came of a reshard is read when its parents' batches are done, as in Lambda; another mapping may
+    /// read those.
+    pub fn start<I: Invoke>(
         shards: Vec<Shard>,
-        invoker: &Invoker,
+        invoker: &I,
         settings: Settings,
         deliveries: UnboundedSender<Delivery>,
     ) -> Self {
@@ -126,8 +129,9 @@ fn split(mut shard: Shard, factor: usize, tasks: &mut JoinSet<()>) -> Vec<Shard>
     if factor <= 1 {
         return vec![shard];
     }
-    let (writers, lanes): (Vec<_>, Vec<_>) = (0..factor).map(|_| Shard::lane(shard.id.clone(), LANE_CAPACITY)).unzip();
+    let (writers, lanes): (Vec<_>, Vec<_>) = (0..factor).map(|_| shard.lane(LANE_CAPACITY)).unzip();
     tasks.spawn(async move {
+        shard.parents_drained().await;
         while let Some(batch) = shard.batch(LANE_CAPACITY, usize::MAX, Duration::ZERO).await {
             for record in batch {
                 let lane = (shards::hash(&record.partition_key) % factor as u128) as usize;

@@ -107,9 +107,14 @@ pub struct Invoker {
 impl LambdaHost {
     /// Listens on 127.0.0.1; `port` 0 is one of the system's choosing. No process is started before it is needed.
     pub async fn start(functions: Vec<Function>, port: u16) -> Result<Self, LambdaError> {
+        Self::start_with(|_| functions, port).await
+    }
+
+    /// As [`LambdaHost::start`], with functions that are told its own URL.
+    pub async fn start_with(functions: impl FnOnce(String) -> Vec<Function>, port: u16) -> Result<Self, LambdaError> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(LambdaError::Listen)?;
         let address = listener.local_addr().map_err(LambdaError::Listen)?;
-        let state = Arc::new(State::new(functions, address)?);
+        let state = Arc::new(State::new(functions(format!("http://{address}")), address)?);
 
         let router = invoke_api::router().merge(runtime_api::router()).with_state(state.clone());
         // Without it, each answer that leaves in two packets waits 40 ms for an acknowledgement.
@@ -160,6 +165,18 @@ impl LambdaHost {
 impl Drop for LambdaHost {
     fn drop(&mut self) {
         self.state.abandon();
+    }
+}
+
+/// Who invokes functions for the event source mapping: the host itself, or a test that stands before it.
+pub trait Invoke: Clone + Send + Sync + 'static {
+    /// Invokes a function synchronously: see [`Invoker::invoke`].
+    fn invoke(&self, name: &str, payload: Bytes) -> impl Future<Output = Invoked> + Send;
+}
+
+impl Invoke for Invoker {
+    async fn invoke(&self, name: &str, payload: Bytes) -> Invoked {
+        Invoker::invoke(self, name, payload).await
     }
 }
 

@@ -4,18 +4,12 @@ use std::path::Path;
 
 use landfall_core::config::Timeouts;
 
-use super::{BUCKET, ORCHESTRATOR, Settings, UPSERT};
+use super::{BUCKET, Endpoints, ORCHESTRATOR, Settings, UPSERT};
 use crate::lambda::Function;
-use crate::s3::LocalS3;
-use crate::snowflake::{self, LocalSnowflake};
+use crate::snowflake;
 
-pub(super) fn functions(
-    settings: &Settings,
-    dir: &Path,
-    pipeline_file: &Path,
-    s3: &LocalS3,
-    snowflake: &LocalSnowflake,
-) -> Vec<Function> {
+/// `endpoints` is where they are to find the services.
+pub(super) fn functions(settings: &Settings, dir: &Path, pipeline_file: &Path, endpoints: &Endpoints) -> Vec<Function> {
     let timeouts = Timeouts::scaled(settings.time_scale);
     let pipeline_file = pipeline_file.display().to_string();
     let time_scale = settings.time_scale.to_string();
@@ -34,13 +28,18 @@ pub(super) fn functions(
             log_file: dir.join("logs").join(format!("{role}.log")),
         }
     };
-    let key_file = snowflake.key_file().display().to_string();
+    let key_file = endpoints.key_file.display().to_string();
     vec![
         function(
             ORCHESTRATOR,
             "orchestrator",
             timeouts.orchestrator_function(),
-            &[("LANDING_BUCKET", BUCKET), ("UPSERT_FUNCTION", UPSERT), ("AWS_ENDPOINT_URL_S3", &s3.endpoint())],
+            &[
+                ("LANDING_BUCKET", BUCKET),
+                ("UPSERT_FUNCTION", UPSERT),
+                ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
+                ("AWS_ENDPOINT_URL_LAMBDA", &endpoints.lambda),
+            ],
         ),
         function(
             UPSERT,
@@ -50,7 +49,7 @@ pub(super) fn functions(
                 ("SNOWFLAKE_ACCOUNT", snowflake::ACCOUNT),
                 ("SNOWFLAKE_USER", snowflake::USER),
                 ("SNOWFLAKE_PRIVATE_KEY_FILE", &key_file),
-                ("SNOWFLAKE_URL", snowflake.endpoint()),
+                ("SNOWFLAKE_URL", &endpoints.snowflake),
             ],
         ),
     ]

@@ -23,7 +23,11 @@ impl Loaded {
         let target = &pipeline.snowflake;
         let prefix = pipeline.landing.prefix.clone();
         let n_objects = count(bucket.join(&prefix))?;
-        Ok(Self { table: format!("{}.{}.{}", target.database, target.schema, target.microbatch_table), prefix, n_objects })
+        Ok(Self {
+            table: format!("{}.{}.{}", target.database, target.schema, target.microbatch_table),
+            prefix,
+            n_objects,
+        })
     }
 
     /// What the last stack left word of; it is taken away, for it holds until something lands.

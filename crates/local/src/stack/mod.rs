@@ -1,5 +1,6 @@
 //! All services of the laptop, started and stopped as one.
 
+mod between;
 mod connection;
 mod deployed;
 mod folder;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use landfall_core::Pipeline;
 use tokio::sync::mpsc::{self, UnboundedReceiver};
 
+pub use self::between::Between;
 use self::connection::Announcement;
 pub use self::connection::{Connection, Endpoints};
 use self::folder::AWKWARD;
@@ -195,6 +197,15 @@ impl Stack {
     ///
     /// Nothing keeps running when it fails.
     pub async fn start(settings: Settings, progress: impl Fn(&str) + Send + Sync) -> Result<Self, StackError> {
+        Self::start_between(settings, progress, ()).await
+    }
+
+    /// As [`Stack::start`], with something between its services.
+    pub async fn start_between(
+        settings: Settings,
+        progress: impl Fn(&str) + Send + Sync,
+        mut between: impl Between,
+    ) -> Result<Self, StackError> {
         let pipeline = Pipeline::from_toml(&settings.pipeline)?;
         let (dir, lock) = folder::take(&settings.dir)?;
         settings.ports.check()?;
@@ -219,11 +230,15 @@ impl Stack {
         stripped.sort();
         stripped.dedup();
         let session = snowflake.session(&pipeline)?;
-        let functions = functions::functions(&settings, &dir, &pipeline_file, &s3, &snowflake);
-        let lambda = LambdaHost::start(functions, settings.ports.lambda).await?;
+        let functions = |lambda| {
+            let (snowflake, key_file) = (snowflake.endpoint().to_owned(), snowflake.key_file().to_owned());
+            let endpoints = between.endpoints(Endpoints { s3: s3.endpoint(), lambda, snowflake, key_file });
+            functions::functions(&settings, &dir, &pipeline_file, &endpoints)
+        };
+        let lambda = LambdaHost::start_with(functions, settings.ports.lambda).await?;
         let source = Source { bucket: BUCKET.to_owned(), pipeline: pipeline.clone() };
         let (tell, loads) = mpsc::unbounded_channel();
-        let snowpipe = Snowpipe::start(source, session, notifications, tell);
+        let snowpipe = Snowpipe::start(source, session, between.notifications(notifications), tell);
         // A pipe that is new, with its table, takes nothing that was there before it: it may have other columns.
         let loaded = Loaded::take(&dir);
         let here = Loaded::everything(&pipeline, &bucket_dir)

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::{Error, LambdaEvent, service_fn};
 use landfall_local::event_source_mapping::{Delivery, EventSourceMapping, Outcome, Settings};
-use landfall_local::lambda::LambdaHost;
+use landfall_local::lambda::{Invoked, LambdaHost};
 use landfall_local::process::exit_when_orphaned;
 use landfall_local::shards;
 use serde_json::{Value, json};
@@ -196,4 +196,42 @@ async fn a_batch_that_is_too_old_is_given_up() {
     let outcomes = outcomes(&mapped.deliveries);
     assert_eq!(outcomes.last().map(String::as_str), Some("given up: fail"));
     assert!(outcomes.len() > 2, "{outcomes:?}");
+}
+
+/// Invokes nothing: notes the shard of each batch, and takes it.
+#[derive(Clone, Default)]
+struct Notes(std::sync::Arc<std::sync::Mutex<Vec<String>>>);
+
+impl landfall_local::lambda::Invoke for Notes {
+    async fn invoke(&self, _: &str, payload: bytes::Bytes) -> Invoked {
+        let records = landfall_core::event::records(std::str::from_utf8(&payload).unwrap()).unwrap();
+        // Others could overtake it meanwhile.
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        self.0.lock().unwrap().extend(records.iter().map(|record| record.shard_id.to_string()));
+        Invoked::Succeeded { request_id: String::new(), payload: "{}".into() }
+    }
+}
+
+#[tokio::test]
+async fn a_child_shard_is_delivered_when_its_parents_batches_are_done() {
+    let (stream, parents) = shards::stream(1, 1000);
+    let (tell, _told) = mpsc::unbounded_channel();
+    let notes = Notes::default();
+    let settings = Settings { batch_size: 5, parallelization_factor: 3, ..Settings::new("takes") };
+    for n in 0..50 {
+        stream.put(&n.to_string(), b"data").await.unwrap();
+    }
+    let children = stream.split("shardId-000000000000").await.unwrap();
+    for n in 0..50 {
+        stream.put(&n.to_string(), b"data").await.unwrap();
+    }
+    drop(stream);
+
+    let children = EventSourceMapping::start(children.into(), &notes, settings.clone(), tell.clone());
+    EventSourceMapping::start(parents, &notes, settings, tell).finished().await;
+    children.finished().await;
+
+    let shards = notes.0.lock().unwrap().clone();
+    assert!(shards[..50].iter().all(|shard| shard == "shardId-000000000000"), "{shards:?}");
+    assert!(shards[50..].iter().all(|shard| shard != "shardId-000000000000") && shards.len() == 100, "{shards:?}");
 }

@@ -10,4 +10,5 @@ mod lambda;
 mod lambda_faults;
 mod lambda_sdk;
 mod process;
+mod proxy;
 mod s3;

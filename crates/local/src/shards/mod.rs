@@ -1,5 +1,9 @@
 //! A Kinesis stream in memory: records go to the shard that their partition key hashes into.
 
+mod reshard;
+
+use std::collections::VecDeque;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -7,6 +11,7 @@ use landfall_core::{ArrivedAt, Record, SequenceNumber};
 use md5::{Digest, Md5};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// The stream's ARN, as events name it.
 pub const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/landfall-local";
@@ -22,8 +27,25 @@ pub struct Stream {
 
 #[derive(Debug)]
 struct Writers {
-    shards: Vec<mpsc::Sender<Record>>,
+    open: Vec<Open>,
+    /// How many shards there have ever been.
+    n_shards: usize,
+    capacity: usize,
+    keeps: bool,
     last_nanos: u64,
+}
+
+/// A shard that takes records.
+#[derive(Debug)]
+struct Open {
+    id: Arc<str>,
+    index: usize,
+    /// Of the hash keys.
+    range: RangeInclusive<u128>,
+    records: mpsc::Sender<Record>,
+    /// All of its records, if the stream keeps them.
+    kept: Vec<Record>,
+    drained: CancellationToken,
 }
 
 /// The reading end of one shard.
@@ -32,8 +54,12 @@ pub struct Shard {
     /// `shardId-000000000000`
     pub id: Arc<str>,
     records: mpsc::Receiver<Record>,
-    /// Read already, but over the limit of the batch before.
-    held: Option<Record>,
+    /// To be read first: a batch's limit left it over, or the shard is read again.
+    held: VecDeque<Record>,
+    /// Cancelled when a shard that this one comes from has been read to its end.
+    parents: Vec<CancellationToken>,
+    /// Dropped with the last reader of this shard.
+    drained: Arc<DropGuard>,
 }
 
 /// Why a record is not in the stream.
@@ -50,15 +76,35 @@ pub enum PutError {
 
 /// A stream of `n_shards` shards (at least one), each of which holds up to `capacity` records (at least one).
 pub fn stream(n_shards: usize, capacity: usize) -> (Stream, Vec<Shard>) {
-    let mut writers = Vec::new();
-    let mut shards = Vec::new();
-    for index in 0..n_shards.max(1) {
-        let (writer, records) = mpsc::channel(capacity.max(1));
-        writers.push(writer);
-        shards.push(Shard { id: format!("shardId-{index:012}").into(), records, held: None });
-    }
-    let writers = Writers { shards: writers, last_nanos: 0 };
+    open(n_shards, capacity, false)
+}
+
+/// As [`stream`], and it keeps every record, so that a shard can be read again: [`Stream::read_again`].
+pub fn stream_that_keeps(n_shards: usize, capacity: usize) -> (Stream, Vec<Shard>) {
+    open(n_shards, capacity, true)
+}
+
+fn open(n_shards: usize, capacity: usize, keeps: bool) -> (Stream, Vec<Shard>) {
+    let n_shards = n_shards.max(1);
+    let mut writers = Writers { open: Vec::new(), n_shards: 0, capacity: capacity.max(1), keeps, last_nanos: 0 };
+    let width = u128::MAX / n_shards as u128;
+    let range = |i: usize| {
+        let start = width * i as u128;
+        start..=if i + 1 == n_shards { u128::MAX } else { start + width - 1 }
+    };
+    let shards = (0..n_shards).map(|i| writers.add(range(i), Vec::new())).collect();
     (Stream { writers: Arc::new(Mutex::new(writers)) }, shards)
+}
+
+impl Writers {
+    /// Opens a shard whose records are read when its parents' are.
+    fn add(&mut self, range: RangeInclusive<u128>, parents: Vec<CancellationToken>) -> Shard {
+        let (index, id) = (self.n_shards, Arc::<str>::from(format!("shardId-{:012}", self.n_shards)));
+        self.n_shards += 1;
+        let (records, shard, drained) = Shard::new(id.clone(), self.capacity, parents);
+        self.open.push(Open { id, index, range, records, kept: Vec::new(), drained });
+        shard
+    }
 }
 
 impl Stream {
@@ -69,21 +115,24 @@ impl Stream {
     pub async fn put(&self, partition_key: &str, data: &[u8]) -> Result<Record, PutError> {
         // Held until the record is in its shard, so that sequence numbers grow in the order of the shard.
         let mut writers = self.writers.lock().await;
-        let n_shards = writers.shards.len() as u128;
-        let shard = (hash(partition_key) / (u128::MAX / n_shards)).min(n_shards - 1) as usize;
-        let permit = writers.shards[shard].clone().reserve_owned().await.map_err(|_| PutError::Closed)?;
+        let (hash, keeps, last_nanos) = (hash(partition_key), writers.keeps, writers.last_nanos);
+        let shard = writers.open.iter_mut().find(|shard| shard.range.contains(&hash)).ok_or(PutError::Closed)?;
+        let permit = shard.records.clone().reserve_owned().await.map_err(|_| PutError::Closed)?;
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).map_err(|_| PutError::Clock)?;
-        let nanos = (since_epoch.as_nanos() as u64).max(writers.last_nanos + 1);
-        writers.last_nanos = nanos;
+        let nanos = (since_epoch.as_nanos() as u64).max(last_nanos + 1);
         let record = Record {
-            shard_id: format!("shardId-{shard:012}").into(),
-            sequence_number: sequence_number(nanos, shard).ok_or(PutError::Clock)?,
+            shard_id: shard.id.clone(),
+            sequence_number: sequence_number(nanos, shard.index).ok_or(PutError::Clock)?,
             partition_key: partition_key.into(),
             arrived_at: ArrivedAt::from_millis(since_epoch.as_millis() as i64).ok_or(PutError::Clock)?,
             data: Ok(data.into()),
             place: None,
         };
         permit.send(record.clone());
+        if keeps {
+            shard.kept.push(record.clone());
+        }
+        writers.last_nanos = nanos;
         Ok(record)
     }
 }
@@ -102,16 +151,36 @@ pub(crate) fn hash(partition_key: &str) -> u128 {
 }
 
 impl Shard {
-    /// A part of a shard, and the end that fills it.
-    pub(crate) fn lane(id: Arc<str>, capacity: usize) -> (mpsc::Sender<Record>, Self) {
+    /// The end that fills a shard, the shard, and what is cancelled when it has been read to its end.
+    fn new(
+        id: Arc<str>,
+        capacity: usize,
+        parents: Vec<CancellationToken>,
+    ) -> (mpsc::Sender<Record>, Self, CancellationToken) {
         let (writer, records) = mpsc::channel(capacity);
-        (writer, Self { id, records, held: None })
+        let drained = CancellationToken::new();
+        let guard = Arc::new(drained.clone().drop_guard());
+        (writer, Self { id, records, held: VecDeque::new(), parents, drained: guard }, drained)
+    }
+
+    /// A part of this shard, and the end that fills it.
+    pub(crate) fn lane(&self, capacity: usize) -> (mpsc::Sender<Record>, Self) {
+        let (writer, records) = mpsc::channel(capacity);
+        let (id, drained) = (self.id.clone(), self.drained.clone());
+        (writer, Self { id, records, held: VecDeque::new(), parents: Vec::new(), drained })
+    }
+
+    /// Waits until the shards that this one comes from have been read, and all of their batches are done.
+    pub(crate) async fn parents_drained(&self) {
+        for parent in &self.parents {
+            parent.cancelled().await;
+        }
     }
 
     /// The next records: up to `max_records` or `max_bytes` of data, whichever comes first, or what has come within
     /// `window` of the first one. `None` at the end of the stream.
     pub async fn batch(&mut self, max_records: usize, max_bytes: usize, window: Duration) -> Option<Vec<Record>> {
-        let first = match self.held.take() {
+        let first = match self.held.pop_front() {
             Some(record) => record,
             None => self.records.recv().await?,
         };
@@ -119,11 +188,17 @@ impl Shard {
         let mut batch = vec![first];
         let end = Instant::now() + window;
         while batch.len() < max_records {
-            // Also at the end of the window, what is there already is taken.
-            let Ok(Some(record)) = timeout_at(end, self.records.recv()).await else { break };
+            let record = match self.held.pop_front() {
+                Some(record) => record,
+                // Also at the end of the window, what is there already is taken.
+                None => match timeout_at(end, self.records.recv()).await {
+                    Ok(Some(record)) => record,
+                    _ => break,
+                },
+            };
             n_bytes += size(&record);
             if n_bytes > max_bytes {
-                self.held = Some(record);
+                self.held.push_front(record);
                 break;
             }
             batch.push(record);

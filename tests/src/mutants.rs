@@ -1,0 +1,108 @@
+//! The functions with one mistake each, so that one sees whether the storm's checker notices. Never shipped.
+//!
+//! A mutant is the real function with a changed port: everything else of it is what is deployed.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use lambda_runtime::Error;
+use landfall_core::landing::Object;
+use landfall_core::upsert::{Request, Response};
+use landfall_orchestrator::error::PortError;
+use landfall_orchestrator::ports::{ObjectStore, Ports, Put, Upsert};
+use landfall_upsert::error::WarehouseError;
+use landfall_upsert::ports::{Rows, Warehouse};
+use serde_json::value::RawValue;
+
+/// A mistake that somebody could make.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mutant {
+    /// Upsert inserts without looking for what is there.
+    MergeAsInsert,
+    /// A key holds the time at which it was made, so that a retry writes another object.
+    ClockInKeys,
+    /// A key does not name its bytes, and one that is taken is still success.
+    KeysWithoutDigest,
+    /// Dead letters are not written.
+    PoisonDropped,
+    /// Upsert is answered for before it is done.
+    AnswersEarly,
+}
+
+type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+impl Mutant {
+    pub(crate) const ALL: [(&str, Self); 5] = [
+        ("merge-as-insert", Self::MergeAsInsert),
+        ("clock-in-keys", Self::ClockInKeys),
+        ("keys-without-digest", Self::KeysWithoutDigest),
+        ("poison-dropped", Self::PoisonDropped),
+        ("answers-early", Self::AnswersEarly),
+    ];
+
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, mutant)| *mutant)
+    }
+
+    pub(crate) async fn orchestrator(self, get: Get<'_>) -> Result<(), Error> {
+        let change = |ports: Ports<_, _>| Ports {
+            store: Mutated { mutant: self, inner: Arc::new(ports.store) },
+            upsert: ports.upsert.map(|upsert| Mutated { mutant: self, inner: Arc::new(upsert) }),
+        };
+        Box::pin(landfall_orchestrator::run_with(get, change)).await
+    }
+
+    pub(crate) async fn upsert(self, get: Get<'_>) -> Result<(), Error> {
+        let change = |warehouse| Mutated { mutant: self, inner: Arc::new(warehouse) };
+        Box::pin(landfall_upsert::run_with(get, change)).await
+    }
+}
+
+/// A port with the mistake.
+struct Mutated<T> {
+    mutant: Mutant,
+    inner: Arc<T>,
+}
+
+impl<S: ObjectStore> ObjectStore for Mutated<S> {
+    async fn put(&self, object: &Object) -> Result<Put, PortError> {
+        let mut object = object.clone();
+        match self.mutant {
+            Mutant::PoisonDropped if object.key.ends_with(".jsonl") => return Ok(Put::Written),
+            Mutant::ClockInKeys => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+                object.key = object.key.replace(".csv", &format!("-{now}.csv"));
+            }
+            Mutant::KeysWithoutDigest => {
+                if let Some((rest, _digest)) = object.key.rsplit_once('-') {
+                    object.key = format!("{rest}.csv");
+                }
+            }
+            _ => {}
+        }
+        self.inner.put(&object).await
+    }
+}
+
+impl<U: Upsert + 'static> Upsert for Mutated<U> {
+    async fn upsert(&self, request: &Request) -> Result<Response, PortError> {
+        if self.mutant != Mutant::AnswersEarly {
+            return self.inner.upsert(request).await;
+        }
+        let (inner, owned) = (self.inner.clone(), request.clone());
+        tokio::spawn(async move { inner.upsert(&owned).await.map(|_| ()).ok() });
+        let rows: Vec<&RawValue> = serde_json::from_str(request.rows.get()).unwrap_or_default();
+        Ok(Response { inserted: rows.len() as u64, ..Response::default() })
+    }
+}
+
+impl<W: Warehouse> Warehouse for Mutated<W> {
+    async fn merge(&self, rows: Rows<'_>) -> Result<u64, WarehouseError> {
+        // Between bounds where nothing is, nothing is found, and every row is inserted.
+        let bounds = match self.mutant {
+            Mutant::MergeAsInsert => ["1970-01-01 00:00:00.000"; 2],
+            _ => rows.bounds,
+        };
+        self.inner.merge(Rows { bounds, ..rows }).await
+    }
+}
