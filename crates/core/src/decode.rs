@@ -25,14 +25,15 @@ pub struct Batch {
 /// Decodes records by the pipeline.
 ///
 /// Compressed records are inflated and aggregated ones taken apart. A position that stands twice in the batch counts
-/// once. A panic while decoding a record is that record's
-/// poison: its neighbours go on.
+/// once. A panic while decoding a record is that record's poison: its neighbours go on.
 pub fn decode(pipeline: &Pipeline, records: &[Record]) -> Batch {
-    let mut inflater = Inflater::new(pipeline.max_inflated_bytes);
-    decode_with(records, |record, batch| read(pipeline, &mut inflater, record, batch))
+    // An inflater for each record: what becomes of it must not depend on the batch that it comes in.
+    decode_with(records, |record, batch| {
+        read(pipeline, &mut Inflater::new(pipeline.max_inflated_bytes), record, batch);
+    })
 }
 
-fn decode_with(records: &[Record], mut read: impl FnMut(&Record, &mut Batch)) -> Batch {
+fn decode_with(records: &[Record], read: impl Fn(&Record, &mut Batch)) -> Batch {
     let mut batch = Batch { rows: Vec::with_capacity(records.len()), poison: Vec::new(), n_duplicates: 0 };
     let repeated = repeated(records);
     let mut seen = HashSet::new();

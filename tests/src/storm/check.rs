@@ -156,7 +156,6 @@ pub(crate) fn files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
 
     fn at(n: u64) -> Position {

@@ -47,7 +47,8 @@ fn count(folder: PathBuf) -> io::Result<usize> {
     let (mut n_files, mut folders) = (0, vec![folder]);
     while let Some(folder) = folders.pop() {
         let entries = match std::fs::read_dir(folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            // Nothing landed, or somebody has put a file in its place.
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
             entries => entries?,
         };
         for entry in entries {
