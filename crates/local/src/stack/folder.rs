@@ -47,7 +47,8 @@ fn stranger(dir: &Path) -> std::io::Result<Option<String>> {
     }
     for entry in std::fs::read_dir(dir)? {
         let name = entry?.file_name().to_string_lossy().into_owned();
-        if !name.starts_with("venv") && name != "ci" {
+        // The lock: another stack has taken the folder at this very moment.
+        if !name.starts_with("venv") && name != "ci" && name != LOCK {
             return Ok(Some(name));
         }
     }
