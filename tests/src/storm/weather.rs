@@ -95,7 +95,7 @@ fn s3(options: &Options, timeouts: Timeouts, tally: Tally) -> impl Fn(&Request<B
         ((Kind::S3NeverAnswers, 1), 2),
         ((Kind::S3Late, 1), 1),
     ];
-    let dealer = Dealer::new(options, Site::S3, &cards, 280);
+    let dealer = Dealer::new(options, Site::S3, &cards, 220);
     // After the client has given up on the attempt.
     let late = timeouts.put_attempt().mul_f64(1.3);
     move |request| {
