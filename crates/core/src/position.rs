@@ -57,6 +57,21 @@ pub struct Position {
     pub document_number: u64,
 }
 
+impl Position {
+    /// The position of a row whose first columns are that of a staging table or of the CSV; `None` when they are none.
+    pub fn from_columns(row: &[Option<String>]) -> Option<Self> {
+        let [Some(shard_id), Some(sequence_number), Some(subsequence_number), Some(document_number), ..] = row else {
+            return None;
+        };
+        Some(Self {
+            shard_id: shard_id.as_str().into(),
+            sequence_number: SequenceNumber::new(sequence_number)?,
+            subsequence_number: subsequence_number.parse().ok()?,
+            document_number: document_number.parse().ok()?,
+        })
+    }
+}
+
 /// Where a document stands inside its record: the second half of a [`Position`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
@@ -76,6 +91,17 @@ impl fmt::Display for Position {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rows_first_columns_are_its_position() {
+        let row = |cells: &[&str]| cells.iter().map(|cell| Some((*cell).to_owned())).collect::<Vec<_>>();
+        let position = Position::from_columns(&row(&["shard", "7", "1", "2", "key"])).unwrap();
+        assert_eq!(position.to_string(), "shard:7:1:2");
+        for cells in [&["shard", "7", "1"][..], &["shard", "x", "1", "2"], &["shard", "7", "-1", "2"]] {
+            assert_eq!(Position::from_columns(&row(cells)), None, "{cells:?}");
+        }
+        assert_eq!(Position::from_columns(&[None, None, None, None]), None);
+    }
 
     #[test]
     fn sequence_numbers_are_ordered_by_value() {

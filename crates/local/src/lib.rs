@@ -5,6 +5,7 @@
 //! parent, also when that is killed ([`process`]).
 
 pub mod event_source_mapping;
+pub mod files;
 pub mod lambda;
 pub mod process;
 pub mod proxy;

@@ -12,6 +12,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::oneshot;
 use tokio_util::task::AbortOnDropHandle;
 
+use crate::files;
 use crate::s3::ObjectCreated;
 
 /// Objects in one COPY. Snowflake takes 1,000; fewer show their rows sooner.
@@ -86,15 +87,9 @@ impl Snowpipe {
     /// Answers how many objects it found; the pipe skips those that it has loaded.
     pub fn refresh(&self, bucket: &str, root: &Path) -> std::io::Result<usize> {
         let mut found = Vec::new();
-        let mut folders = vec![root.to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder)? {
-                let path = entry?.path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if let Ok(key) = path.strip_prefix(root) {
-                    found.push(ObjectCreated { bucket: bucket.to_owned(), key: key.to_string_lossy().into_owned() });
-                }
+        for path in files::below(root)? {
+            if let Ok(key) = path.strip_prefix(root) {
+                found.push(ObjectCreated { bucket: bucket.to_owned(), key: key.to_string_lossy().into_owned() });
             }
         }
         let n_found = found.len();

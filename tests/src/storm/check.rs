@@ -7,8 +7,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::Error;
 use landfall_core::dead_letter::DeadLetter;
-use landfall_core::pipeline::N_POSITION_COLUMNS;
-use landfall_core::{Pipeline, Position, SequenceNumber};
+use landfall_core::{Pipeline, Position};
+use landfall_local::files;
 use landfall_local::stack::{BUCKET, Stack};
 use landfall_snowflake::{Session, sql};
 
@@ -105,29 +105,15 @@ async fn place(session: &Session, pipeline: &Pipeline, name: String, may_repeat:
     let answer = session.query(&format!("SELECT {} FROM {table}", columns.join(", ")), &[]).await?;
     let mut place = Place { name, may_repeat, ..Place::default() };
     for row in answer.rows {
-        let position = position(&row).ok_or_else(|| format!("a row without a position: {row:?}"))?;
+        let position = Position::from_columns(&row).ok_or_else(|| format!("a row without a position: {row:?}"))?;
         place.rows.entry(position).or_default().push(row);
     }
     Ok(place)
 }
 
-fn position(row: &[Option<String>]) -> Option<Position> {
-    let [Some(shard_id), Some(sequence_number), Some(subsequence_number), Some(document_number)] =
-        row.get(..N_POSITION_COLUMNS)?
-    else {
-        return None;
-    };
-    Some(Position {
-        shard_id: shard_id.as_str().into(),
-        sequence_number: SequenceNumber::new(sequence_number)?,
-        subsequence_number: subsequence_number.parse().ok()?,
-        document_number: document_number.parse().ok()?,
-    })
-}
-
 fn dead_letters(folder: &Path) -> Result<HashMap<Position, Vec<DeadLetter>>, Error> {
     let mut letters: HashMap<Position, Vec<DeadLetter>> = HashMap::new();
-    for file in files(folder)? {
+    for file in files::below(folder)? {
         for line in std::fs::read_to_string(&file)?.lines() {
             let letter: DeadLetter = serde_json::from_str(line)?;
             let position = letter.position().ok_or("a dead letter without a position")?;
@@ -137,26 +123,11 @@ fn dead_letters(folder: &Path) -> Result<HashMap<Position, Vec<DeadLetter>>, Err
     Ok(letters)
 }
 
-/// All files below a folder; none when it is not there.
-pub(crate) fn files(folder: &Path) -> std::io::Result<Vec<std::path::PathBuf>> {
-    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        if !folder.exists() {
-            continue;
-        }
-        for entry in std::fs::read_dir(folder)? {
-            let path = entry?.path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use base64::engine::general_purpose::STANDARD;
+    use landfall_core::SequenceNumber;
 
     fn at(n: u64) -> Position {
         let sequence_number = SequenceNumber::new(&n.to_string()).unwrap();

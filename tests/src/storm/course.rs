@@ -8,13 +8,13 @@ use std::time::Duration;
 use lambda_runtime::Error;
 use landfall_core::{Record, SequenceNumber, event};
 use landfall_local::event_source_mapping::{Delivery, EventSourceMapping, Outcome, Settings};
+use landfall_local::files;
 use landfall_local::lambda::{Invoked, Invoker};
 use landfall_local::shards::{self, STREAM_ARN, Shard, Stream};
 use landfall_local::stack::ORCHESTRATOR;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::task::JoinSet;
 
-use super::check::files;
 use super::deck::{Random, Site};
 use super::feed::{Document, Feed};
 use super::kind::{Kind, Tally};
@@ -197,7 +197,7 @@ impl<'a> Course<'a> {
     /// Delivers what is in the on-failure destination.
     async fn replay(&mut self) -> Result<(), Error> {
         let mut batches = Vec::new();
-        for file in files(&self.on_failure)? {
+        for file in files::below(&self.on_failure)? {
             let object: serde_json::Value = serde_json::from_str(&std::fs::read_to_string(file)?)?;
             let payload = object["payload"].as_str().ok_or("an on-failure object without a payload")?;
             batches.push(event::records(payload)?);

@@ -1,7 +1,8 @@
 //! Looks at what the run left: objects, rows, and where to find them.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use landfall_local::files;
 use landfall_local::stack::{BUCKET, Stack};
 use landfall_snowflake::{Session, Table, ddl};
 
@@ -9,27 +10,9 @@ use crate::at_hand::StackOptions;
 use crate::console::{program, shell_word};
 use crate::table::markdown;
 
-/// All files below a folder; none when there is no such folder.
-pub(super) fn files(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path.is_dir() { folders.push(path) } else { files.push(path) }
-        }
-    }
-    files.sort();
-    Ok(files)
-}
-
 /// The objects of the landing zone.
 pub(super) fn objects(stack: &Stack) -> std::io::Result<Vec<PathBuf>> {
-    files(&stack.bucket_dir(BUCKET).join(&stack.pipeline.landing.prefix))
+    files::below(&stack.bucket_dir(BUCKET).join(&stack.pipeline.landing.prefix))
 }
 
 /// The validation query and five sample rows, run through SQL.

@@ -4,12 +4,12 @@ use std::collections::{HashMap, HashSet};
 
 use landfall_core::dead_letter::DeadLetter;
 use landfall_core::pipeline::{N_POSITION_COLUMNS, PROVENANCE};
-use landfall_core::{Pipeline, Position, SequenceNumber};
+use landfall_core::{Pipeline, Position};
+use landfall_local::files;
 use landfall_local::stack::{BUCKET, Stack};
 use landfall_snowflake::{Session, sql};
 
 use super::feed::Sent;
-use super::look;
 
 /// How often each position stands in a place.
 pub(super) type Counts = HashMap<Position, u64>;
@@ -48,22 +48,11 @@ async fn positions(session: &Session, pipeline: &Pipeline, table: &str) -> anyho
     let result = session.query(&format!("SELECT {} FROM {table}", columns.join(", ")), &[]).await?;
     let mut counts = Counts::new();
     for row in &result.rows {
-        let position = position(row).ok_or_else(|| anyhow::anyhow!("a row of {table} has no position: {row:?}"))?;
+        let position =
+            Position::from_columns(row).ok_or_else(|| anyhow::anyhow!("a row of {table} has no position: {row:?}"))?;
         *counts.entry(position).or_default() += 1;
     }
     Ok(counts)
-}
-
-fn position(row: &[Option<String>]) -> Option<Position> {
-    let [Some(shard_id), Some(sequence_number), Some(subsequence_number), Some(document_number)] = row else {
-        return None;
-    };
-    Some(Position {
-        shard_id: shard_id.as_str().into(),
-        sequence_number: SequenceNumber::new(sequence_number)?,
-        subsequence_number: subsequence_number.parse().ok()?,
-        document_number: document_number.parse().ok()?,
-    })
 }
 
 /// Compares the records sent with both tables and the dead letters. `before` stood in the tables already.
@@ -121,7 +110,7 @@ fn strangers(table: &str, sent: &HashSet<&Position>, counts: &Counts, before: &C
 
 fn dead_letters(stack: &Stack) -> anyhow::Result<Counts> {
     let mut counts = Counts::new();
-    for path in look::files(&stack.bucket_dir(BUCKET).join(&stack.pipeline.landing.dead_letter_prefix))? {
+    for path in files::below(&stack.bucket_dir(BUCKET).join(&stack.pipeline.landing.dead_letter_prefix))? {
         for line in std::fs::read_to_string(&path)?.lines() {
             let letter: DeadLetter = serde_json::from_str(line)?;
             let position = letter
@@ -136,6 +125,7 @@ fn dead_letters(stack: &Stack) -> anyhow::Result<Counts> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use landfall_core::SequenceNumber;
     use landfall_generator::PoisonKind;
 
     fn at(n: u64) -> Position {

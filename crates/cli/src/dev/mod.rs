@@ -47,6 +47,7 @@ fn port(text: &str) -> Result<u16, String> {
 pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
     let progress = Progress::new();
     let mut pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?;
+    let mut seen = pipeline.text.clone();
     let mut clean = options.clean;
     let mut before = None;
     loop {
@@ -71,7 +72,7 @@ pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
         clean = false;
         progress.clear();
         console::print(&shown(&options, &pipeline, &stack))?;
-        let changed = unless_stopped(watch::changed(&mut stack, &pipeline)).await;
+        let changed = unless_stopped(watch::changed(&mut stack, &pipeline, &seen)).await;
         // What has landed is the old pipe's to load.
         stack.snowpipe.drained().await;
         stack.stop().await;
@@ -79,6 +80,8 @@ pub(crate) async fn run(options: DevOptions) -> anyhow::Result<ExitCode> {
             console::print_note("stopped; what landed stays in the folder");
             return Ok(ExitCode::SUCCESS);
         };
+        // Also when it turns out that the stack does not start with it: it is not tried again and again.
+        seen.clone_from(&changed.text);
         before = Some(std::mem::replace(&mut pipeline, changed));
     }
 }

@@ -14,9 +14,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Waits until the pipeline's file holds another pipeline that the tables can take, and answers with that.
 ///
-/// A change that cannot be taken is told, and the stack goes on as it was.
-pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile) -> PipelineFile {
-    let mut seen = pipeline.text.clone();
+/// A change that cannot be taken is told, and the stack goes on as it was. `seen` is what stood in the file when it was
+/// last looked at: the pipeline's text, or one that could not be taken.
+pub(super) async fn changed(stack: &mut Stack, pipeline: &PipelineFile, seen: &str) -> PipelineFile {
+    let mut seen = seen.to_owned();
     let mut ticks = tokio::time::interval(INTERVAL);
     loop {
         tokio::select! {

@@ -98,17 +98,14 @@ impl Zone {
                 format!("{prefix}/{}/{}-", document.source.arrived_at.hour_path(), document.source.shard_id)
             })
             .collect();
-        let mut letters: Vec<DeadLetter> = Vec::new();
+        let mut keys = Vec::new();
         for prefix in prefixes {
-            for key in self.keys(&prefix).await? {
-                letters.extend(
-                    self.letters(&key)
-                        .await?
-                        .into_iter()
-                        .filter(|letter| letter.position().is_some_and(|position| positions.contains(&position))),
-                );
-            }
+            keys.extend(self.keys(&prefix).await?);
         }
+        let all: Vec<_> =
+            stream::iter(keys.iter().map(|key| self.letters(key))).buffered(CONCURRENCY).try_collect().await?;
+        let is_of_batch = |letter: &DeadLetter| letter.position().is_some_and(|position| positions.contains(&position));
+        let mut letters: Vec<DeadLetter> = all.into_iter().flatten().filter(is_of_batch).collect();
         letters.sort_by_key(DeadLetter::position);
         // One that was stored twice is one.
         letters.dedup_by_key(|letter| letter.position());

@@ -28,13 +28,16 @@ const CARGO_LAMBDA_ORCHESTRATOR: &str = "orchestrator";
 /// On the local stack (the one that runs in DIR, or else one that is started for this and keeps what is in DIR) it
 /// returns when what landed is loaded. An event that comes again adds nothing.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Exit code: 0 when each event was taken, also with poison in it; 1 when one failed.
+#[command(
+    after_help = "Exit code: 0 when each event was taken, also with poison in it; 1 when one failed, or when on the local stack
+something of it is not where it has to be.
 
 Examples:
   landfall replay events/kinesis-batch.json events/poison.json
   landfall replay --endpoint http://127.0.0.1:9000 events/kinesis-batch.json    under cargo lambda watch
   landfall replay --function-name landfall-orchestrator events/kinesis-batch.json    deployed, with AWS's own
-                                                                                 credentials and region")]
+                                                                                 credentials and region"
+)]
 pub(crate) struct ReplayOptions {
     /// Files with one Kinesis event each, as Lambda receives them.
     #[arg(required = true, value_name = "EVENT")]

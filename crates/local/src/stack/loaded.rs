@@ -1,10 +1,12 @@
 //! What a stack that has stopped had loaded to the last object, so that the next one need not look at each again.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use landfall_core::Pipeline;
 use serde::{Deserialize, Serialize};
+
+use crate::files;
 
 /// There while no stack runs, and only after one that stopped with nothing left to load.
 const FILE: &str = "loaded.json";
@@ -22,7 +24,7 @@ impl Loaded {
     pub(super) fn everything(pipeline: &Pipeline, bucket: &Path) -> io::Result<Self> {
         let target = &pipeline.snowflake;
         let prefix = pipeline.landing.prefix.clone();
-        let n_objects = count(bucket.join(&prefix))?;
+        let n_objects = files::below(&bucket.join(&prefix))?.len();
         Ok(Self {
             table: format!("{}.{}.{}", target.database, target.schema, target.microbatch_table),
             prefix,
@@ -41,20 +43,4 @@ impl Loaded {
     pub(super) fn leave(&self, dir: &Path) -> io::Result<()> {
         std::fs::write(dir.join(FILE), serde_json::to_string(self)?)
     }
-}
-
-fn count(folder: PathBuf) -> io::Result<usize> {
-    let (mut n_files, mut folders) = (0, vec![folder]);
-    while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(folder) {
-            // Nothing landed, or somebody has put a file in its place.
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => continue,
-            entries => entries?,
-        };
-        for entry in entries {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() { folders.push(entry.path()) } else { n_files += 1 }
-        }
-    }
-    Ok(n_files)
 }
