@@ -36,7 +36,7 @@ fn a_landed_object_reads_back_as_what_was_landed() {
     let records = [sensor(100, 6, 64, ""), late];
 
     let batch = decode(&pipeline, &records);
-    let objects = landing::objects(&pipeline, &batch.rows).unwrap();
+    let objects: Vec<_> = landing::objects(&pipeline, &batch.rows).map(Result::unwrap).collect();
 
     let rows = landing::read(&objects[0].key, &objects[0].body).unwrap();
     assert_eq!(rows.len(), 2);

@@ -11,6 +11,7 @@ mod expected;
 mod faults;
 mod laws;
 mod layouts;
+mod limits;
 mod mistakes;
 mod pipeline;
 mod proxy;

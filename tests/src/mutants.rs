@@ -65,8 +65,7 @@ struct Mutated<T> {
 }
 
 impl<S: ObjectStore> ObjectStore for Mutated<S> {
-    async fn put(&self, object: &Object) -> Result<Put, PortError> {
-        let mut object = object.clone();
+    async fn put(&self, mut object: Object) -> Result<Put, PortError> {
         match self.mutant {
             Mutant::PoisonDropped if object.key.ends_with(".jsonl") => return Ok(Put::Written),
             Mutant::ClockInKeys => {
@@ -80,7 +79,7 @@ impl<S: ObjectStore> ObjectStore for Mutated<S> {
             }
             _ => {}
         }
-        self.inner.put(&object).await
+        self.inner.put(object).await
     }
 }
 

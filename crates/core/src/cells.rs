@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use compact_str::CompactString;
+
 /// One value of a row. Scalars stay text from the producer to the warehouse: no number passes through a float.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cell<'a> {
@@ -23,11 +25,11 @@ impl<'a> Cell<'a> {
     }
 }
 
-/// The cells of a row, in one allocation: an event may hold hundreds of thousands of rows.
+/// The cells of a row, in one piece, and a small one in place: an event may hold hundreds of thousands of rows.
 ///
 /// `n` is NULL; `t2:64` and `j2:[]` are a text and JSON with their lengths in bytes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Cells(Box<str>);
+pub struct Cells(CompactString);
 
 impl Cells {
     /// The cells, in the order of their columns.
@@ -53,7 +55,7 @@ impl<'a> FromIterator<Cell<'a>> for Cells {
 
 /// Cells that are being packed.
 #[derive(Debug, Default)]
-pub(crate) struct Packed(String);
+pub(crate) struct Packed(CompactString);
 
 impl Packed {
     pub(crate) fn push(&mut self, cell: Cell<'_>) {
@@ -65,12 +67,13 @@ impl Packed {
             Cell::Text(text) => ('t', text),
             Cell::Json(text) => ('j', text),
         };
-        // Writing to a String cannot fail.
+        // Writing to a string cannot fail.
         let _ = write!(self.0, "{tag}{}:{text}", text.len());
     }
 
-    pub(crate) fn finish(self) -> Cells {
-        Cells(self.0.into_boxed_str())
+    pub(crate) fn finish(mut self) -> Cells {
+        self.0.shrink_to_fit();
+        Cells(self.0)
     }
 }
 

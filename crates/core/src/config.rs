@@ -85,13 +85,13 @@ impl<'a> Variables<'a> {
         }
     }
 
-    /// A factor above 0, at most 1.
+    /// A factor above 0, at most 10.
     pub fn factor(&mut self, variable: Variable) -> f64 {
         let text = self.text(variable);
         match text.parse() {
-            Ok(factor) if factor > 0.0 && factor <= 1.0 => factor,
+            Ok(factor) if factor > 0.0 && factor <= 10.0 => factor,
             _ => {
-                self.fault(variable, &format!("is \"{text}\", no number above 0 and up to 1"));
+                self.fault(variable, &format!("is \"{text}\", no number above 0 and up to 10"));
                 1.0
             }
         }
@@ -229,6 +229,11 @@ impl Timeouts {
     /// The orchestrator starts a request to upsert only while this much of its own time remains.
     pub fn request_starts_before_end(self) -> Duration {
         self.seconds(67)
+    }
+
+    /// So long before its own end the orchestrator gives up whatever is under way, to say how far it came.
+    pub fn answer_before_end(self) -> Duration {
+        self.seconds(2)
     }
 
     /// How long Lambda lets the orchestrator run.

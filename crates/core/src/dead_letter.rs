@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 pub use self::redrive::{RedriveError, to_records};
-use crate::landing::{Object, key};
+use crate::landing::{Object, fill, key};
 use crate::{Document, Pipeline, Position, Row, SequenceNumber};
 
 /// A document that fails the same way on every try.
@@ -112,31 +112,38 @@ impl DeadLetter {
     }
 }
 
-/// The JSON-lines objects that hold `poison`: one a shard, under `deadletter/yyyy/mm/dd/hh/`.
+/// The JSON-lines objects that hold `poison`, one after the other: one a shard, under `deadletter/yyyy/mm/dd/hh/`; more where
+/// that is over [`MAX_OBJECT_BYTES`](crate::landing::MAX_OBJECT_BYTES). Each is made when it is asked for.
 ///
 /// # Errors
 /// Only what `serde_json` says of text and numbers, which is nothing.
-pub fn objects(pipeline: &Pipeline, poison: &[Poison]) -> Result<Vec<Object>, serde_json::Error> {
+pub fn objects<'a>(
+    pipeline: &'a Pipeline,
+    poison: &'a [Poison],
+) -> impl Iterator<Item = Result<Object, serde_json::Error>> + use<'a> {
     let mut by_shard: BTreeMap<&str, Vec<&Poison>> = BTreeMap::new();
     for one in poison {
         by_shard.entry(&one.document.source.shard_id).or_default().push(one);
     }
-    let mut objects = Vec::with_capacity(by_shard.len());
-    for mut poison in by_shard.into_values() {
+    by_shard.into_values().flat_map(move |mut poison| {
         poison.sort_by(|a, b| a.document.order().cmp(&b.document.order()));
-        let mut body = Vec::new();
-        for one in &poison {
-            serde_json::to_writer(&mut body, &DeadLetter::from(*one))?;
-            body.push(b'\n');
-        }
-        let [first, .., last] = [poison[0], poison[poison.len() - 1]];
-        objects.push(Object {
-            key: key(&pipeline.landing.dead_letter_prefix, &first.document, &last.document, &body, ".jsonl"),
-            n_rows: poison.len(),
-            body,
-        });
-    }
-    Ok(objects)
+        let mut n_done = 0;
+        std::iter::from_fn(move || {
+            let rest = poison.get(n_done..)?;
+            let first = rest.first()?;
+            let mut body = Vec::new();
+            let written = fill(&mut body, rest, |body, one| {
+                serde_json::to_writer(&mut *body, &DeadLetter::from(*one)).map(|()| body.push(b'\n'))
+            });
+            // Behind an error nothing follows.
+            n_done += written.as_ref().copied().unwrap_or(rest.len());
+            Some(written.map(|n_rows| {
+                let last = rest[..n_rows].last().unwrap_or(first);
+                let prefix = &pipeline.landing.dead_letter_prefix;
+                Object { key: key(prefix, &first.document, &last.document, &body, ".jsonl"), n_rows, body }
+            }))
+        })
+    })
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 
@@ -22,14 +23,20 @@ pub struct Object {
     pub n_rows: usize,
 }
 
-/// The objects that `rows` become: one a partition, or one a batch.
+/// The most bytes of CSV that an object holds before it is closed, so that the largest event fits a small function's memory.
+///
+/// Part of the contract: another limit makes other objects of a batch that is retried.
+pub const MAX_OBJECT_BYTES: usize = 2 << 20;
+
+/// The objects that `rows` become, one after the other: one a partition, or one a batch; more where that is over
+/// [`MAX_OBJECT_BYTES`]. Each is made when it is asked for.
 ///
 /// Deterministic: the same rows in the same order give the same keys and bytes, whoever runs it and when. Rows
 /// keep their order. Records of two shards never share an object, since a key names one shard.
 ///
 /// # Errors
 /// What the compressor says; it writes to memory.
-pub fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
+pub fn objects<'a>(pipeline: &'a Pipeline, rows: &'a [Row]) -> impl Iterator<Item = io::Result<Object>> + use<'a> {
     let mut partitions: BTreeMap<(String, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
         let name = match pipeline.landing.layout {
@@ -38,25 +45,46 @@ pub fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
         };
         partitions.entry((name, &row.document.source.shard_id)).or_default().push(row);
     }
+    partitions.into_iter().flat_map(move |((name, _), rows)| {
+        let mut n_done = 0;
+        std::iter::from_fn(move || {
+            let rest = rows.get(n_done..)?;
+            let head = rest.first()?;
+            // The row that closes it is over the limit, and a body that grows is copied.
+            let mut body = Vec::with_capacity(expected_bytes(rest).min(MAX_OBJECT_BYTES + MAX_OBJECT_BYTES / 64));
+            let Ok(n_rows) = fill(&mut body, rest, |body, row| Ok::<_, Infallible>(csv::write_row(body, row)));
+            n_done += n_rows;
+            Some(object(pipeline, &name, head, &rest[..n_rows], body))
+        })
+    })
+}
+
+/// Writes the first of `items`, and says how many: all, or up to the one that makes `body` too long.
+pub(crate) fn fill<T, E>(
+    body: &mut Vec<u8>,
+    items: &[T],
+    mut write: impl FnMut(&mut Vec<u8>, &T) -> Result<(), E>,
+) -> Result<usize, E> {
+    for (item, n_before) in items.iter().zip(0..) {
+        write(body, item)?;
+        if body.len() >= MAX_OBJECT_BYTES {
+            return Ok(n_before + 1);
+        }
+    }
+    Ok(items.len())
+}
+
+fn object(pipeline: &Pipeline, name: &str, head: &Row, rows: &[&Row], body: Vec<u8>) -> io::Result<Object> {
     let extension = match pipeline.landing.compression {
         Compression::None => ".csv",
         Compression::Gzip => ".csv.gz",
         Compression::Zstd => ".csv.zst",
     };
-    let mut objects = Vec::with_capacity(partitions.len());
-    for ((name, _), rows) in partitions {
-        let mut body = Vec::with_capacity(expected_bytes(&rows));
-        for row in &rows {
-            csv::write_row(&mut body, row);
-        }
-        let first = rows.iter().copied().min_by_key(|row| row.document.order());
-        let last = rows.iter().copied().max_by_key(|row| row.document.order());
-        let (Some(first), Some(last)) = (first, last) else { continue };
-        let prefix = format!("{}/{name}", pipeline.landing.prefix);
-        let key = key(&prefix, &first.document, &last.document, &body, extension);
-        objects.push(Object { key, body: compress(body, pipeline.landing.compression)?, n_rows: rows.len() });
-    }
-    Ok(objects)
+    let documents = || rows.iter().map(|row| &row.document);
+    let first = documents().min_by_key(|document| document.order()).unwrap_or(&head.document);
+    let last = documents().max_by_key(|document| document.order()).unwrap_or(&head.document);
+    let key = key(&format!("{}/{name}", pipeline.landing.prefix), first, last, &body, extension);
+    Ok(Object { key, body: compress(body, pipeline.landing.compression)?, n_rows: rows.len() })
 }
 
 /// About what `rows` take as CSV, so that a body of tens of megabytes need not be copied to grow.

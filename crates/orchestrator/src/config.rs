@@ -125,12 +125,12 @@ mod tests {
 
     #[test]
     fn every_fault_is_named_with_an_example() {
-        let error = read(&[("UPSERT", "yes"), ("LANDFALL_TIME_SCALE", "2")]).unwrap_err();
+        let error = read(&[("UPSERT", "yes"), ("LANDFALL_TIME_SCALE", "20")]).unwrap_err();
         insta::assert_snapshot!(error, @r#"
         failed to read the configuration
           UPSERT is "yes", neither on nor off; set it to on, or off to invoke no upsert function, for example UPSERT=off
           LANDING_BUCKET is not set; set it to the bucket of the landing zone and of the dead letters, for example LANDING_BUCKET=acme-landing-zone
-          LANDFALL_TIME_SCALE is "2", no number above 0 and up to 1; set it to a factor on all time-outs, for tests; functions that work together share it, for example LANDFALL_TIME_SCALE=0.1
+          LANDFALL_TIME_SCALE is "20", no number above 0 and up to 10; set it to a factor on all time-outs, for tests; functions that work together share it, for example LANDFALL_TIME_SCALE=0.1
         "#);
     }
 

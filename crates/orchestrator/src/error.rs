@@ -106,6 +106,19 @@ pub enum OrchestratorError {
         /// Time that was left.
         left: Duration,
     },
+    /// The invocation's time is over.
+    #[error(
+        "failed to finish in time: {n_objects} objects have landed and {n_upserted} of {n_rows} rows are upserted; the next \
+         try finds them there"
+    )]
+    CutShort {
+        /// Objects in the landing zone.
+        n_objects: usize,
+        /// Rows that upsert has answered for.
+        n_upserted: usize,
+        /// Rows in the batch.
+        n_rows: usize,
+    },
 }
 
 impl OrchestratorError {
@@ -118,7 +131,7 @@ impl OrchestratorError {
             Self::DeadLetter { source, .. } => source.kind("DeadLetterTransient", "DeadLetterSetup"),
             Self::Upsert { source, .. } => source.kind("UpsertTransient", "UpsertSetup"),
             Self::Unaccounted { .. } => "Unaccounted",
-            Self::OutOfTime { .. } => "OutOfTime",
+            Self::OutOfTime { .. } | Self::CutShort { .. } => "OutOfTime",
         }
     }
 }

@@ -60,7 +60,7 @@ async fn invocation<S: ObjectStore, U: Upsert>(
 ) -> Result<KinesisEventResponse, Diagnostic> {
     let started = Instant::now();
     let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());
-    let summary = handle(event.payload.get(), settings, ports, deadline).await.map_err(|error| diagnostic(&error))?;
+    let summary = handle(event.payload.into(), settings, ports, deadline).await.map_err(|error| diagnostic(&error))?;
     log(&summary, started.elapsed());
     Ok(KinesisEventResponse::default())
 }
@@ -91,7 +91,10 @@ async fn ports(config: &Config) -> Result<Ports<Bucket, UpsertFunction>, StartEr
         .timeout_config(put_timeouts(config.timeouts))
         .build();
     let store = Bucket { client: aws_sdk_s3::Client::from_conf(s3), name: config.landing_bucket.clone() };
-    let lambda = aws_sdk_lambda::config::Builder::from(&sdk).timeout_config(invoke_timeouts(config.timeouts)).build();
+    let lambda = aws_sdk_lambda::config::Builder::from(&sdk)
+        .retry_config(RetryConfig::adaptive())
+        .timeout_config(invoke_timeouts(config.timeouts))
+        .build();
     let lambda = aws_sdk_lambda::Client::from_conf(lambda);
     let upsert = config.upsert_function.clone().map(|name| UpsertFunction { client: lambda, name });
     Ok(Ports { store, upsert })

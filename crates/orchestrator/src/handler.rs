@@ -1,10 +1,12 @@
 //! What happens to one event, top to bottom.
 
-use futures::stream::{self, TryStreamExt};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
 use landfall_core::config::Timeouts;
-use landfall_core::landing::{self, Object};
+use landfall_core::landing::{self, MAX_OBJECT_BYTES, Object};
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
-use landfall_core::{Pipeline, Poison, Row, Stage, dead_letter, event};
+use landfall_core::{Batch, Pipeline, Poison, Row, Stage, dead_letter, event};
 
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -12,6 +14,9 @@ use crate::ports::{ObjectStore, Ports, Put, Upsert};
 
 /// PUTs in flight at once: what one function's bandwidth and one bucket prefix bear with ease.
 const CONCURRENT_PUTS: usize = 32;
+
+/// What their bodies may hold together: two full objects, so that the largest event fits a small function's memory.
+const MAX_BYTES_IN_FLIGHT: usize = 2 * MAX_OBJECT_BYTES;
 
 /// What does not change between invocations.
 #[derive(Debug, Clone)]
@@ -42,6 +47,13 @@ pub struct Summary {
     pub n_duplicates: u64,
 }
 
+/// What is durable so far.
+#[derive(Debug, Default)]
+struct Durable {
+    n_objects: AtomicUsize,
+    n_upserted: AtomicUsize,
+}
+
 /// Lands, upserts and dead-letters what an event holds.
 ///
 /// A retry makes the same objects under the same keys and merges the same positions: it adds nothing.
@@ -49,37 +61,62 @@ pub struct Summary {
 /// # Errors
 /// [`OrchestratorError`] when anything is not durable; the whole batch is to be retried.
 pub async fn handle<S: ObjectStore, U: Upsert>(
-    event: &str,
+    event: Box<str>,
     settings: &Settings,
     ports: &Ports<S, U>,
     deadline: Deadline,
 ) -> Result<Summary, OrchestratorError> {
-    let pipeline = &settings.pipeline;
-    let records = event::records(event)?;
-    let mut batch = landfall_core::decode(pipeline, &records);
-    let upserting = ports.upsert.is_some();
-    let rows = if upserting { set_aside_too_large(&mut batch)? } else { batch.rows };
+    let records = event::records(&event)?;
+    // Up to 6 MB that nobody reads again.
+    drop(event);
+    let mut batch = landfall_core::decode(&settings.pipeline, &records);
+    if ports.upsert.is_some() {
+        set_aside_too_large(&mut batch)?;
+    }
+    let durable = Durable::default();
+    // Boxed: deeper than the compiler computes a layout for, with ports around ports.
+    let effects = Box::pin(effects(settings, &batch, ports, deadline, &durable));
+    // Lambda's own end would leave nobody to say how far it came.
+    let left = deadline.left().saturating_sub(settings.timeouts.answer_before_end());
+    let Upserted { n_duplicates, refused } = match tokio::time::timeout(left, effects).await {
+        Ok(done) => done?,
+        Err(_) => {
+            return Err(OrchestratorError::CutShort {
+                n_objects: durable.n_objects.into_inner(),
+                n_upserted: durable.n_upserted.into_inner(),
+                n_rows: batch.rows.len(),
+            });
+        }
+    };
+    Ok(Summary {
+        shard_id: records.first().map(|record| record.shard_id.to_string()),
+        n_records: records.len(),
+        n_rows: batch.rows.len(),
+        n_poison: batch.poison.len() + refused.len(),
+        n_objects: durable.n_objects.into_inner(),
+        n_duplicates,
+    })
+}
 
-    let objects = if settings.landing { landing::objects(pipeline, &rows).map_err(encode)? } else { Vec::new() };
+async fn effects<S: ObjectStore, U: Upsert>(
+    settings: &Settings,
+    batch: &Batch,
+    ports: &Ports<S, U>,
+    deadline: Deadline,
+    durable: &Durable,
+) -> Result<Upserted, OrchestratorError> {
+    let (pipeline, rows) = (&settings.pipeline, if settings.landing { &batch.rows[..] } else { &[] });
     // None is cut short by another's failure: what one of them achieves, the retry need not do again.
     let (dead_lettered, landed, upserted) = futures::join!(
         store_dead_letters(pipeline, &batch.poison, &ports.store),
-        land(&objects, &ports.store),
-        upsert_all(settings, &rows, ports, deadline),
+        land(landing::objects(pipeline, rows), &ports.store, durable),
+        upsert_all(settings, &batch.rows, ports, deadline, durable),
     );
     dead_lettered?;
     landed?;
     let upserted = upserted?;
     store_dead_letters(pipeline, &upserted.refused, &ports.store).await?;
-
-    Ok(Summary {
-        shard_id: records.first().map(|record| record.shard_id.to_string()),
-        n_records: records.len(),
-        n_rows: rows.len(),
-        n_poison: batch.poison.len() + upserted.refused.len(),
-        n_objects: objects.len(),
-        n_duplicates: upserted.n_duplicates,
-    })
+    Ok(upserted)
 }
 
 fn encode(error: impl std::error::Error + Send + Sync + 'static) -> OrchestratorError {
@@ -96,38 +133,52 @@ fn may_be_too_large(row: &Row) -> bool {
 }
 
 /// Makes poison of the rows that no request can hold, so that they are in neither table.
-fn set_aside_too_large(batch: &mut landfall_core::Batch) -> Result<Vec<Row>, OrchestratorError> {
-    let mut rows = Vec::with_capacity(batch.rows.len());
-    for row in std::mem::take(&mut batch.rows) {
-        let one = std::slice::from_ref(&row);
-        let too_large = if may_be_too_large(&row) {
-            upsert::requests(one, MAX_REQUEST_BYTES).map_err(encode)?.too_large.first().map(|(_, size)| *size)
-        } else {
-            None
-        };
-        match too_large {
-            None => rows.push(row),
-            Some(n_bytes) => batch.poison.push(Poison {
-                reason: format!(
-                    "the row takes {n_bytes} bytes, more than the {MAX_REQUEST_BYTES} of one upsert request"
-                ),
-                stage: Stage::Decode,
-                document: row.document,
-            }),
-        }
+fn set_aside_too_large(batch: &mut Batch) -> Result<(), OrchestratorError> {
+    let mut too_large = Vec::new();
+    for (index, row) in batch.rows.iter().enumerate().filter(|(_, row)| may_be_too_large(row)) {
+        let requests = upsert::requests(std::slice::from_ref(row), MAX_REQUEST_BYTES).map_err(encode)?;
+        too_large.extend(requests.too_large.first().map(|(_, n_bytes)| (index, *n_bytes)));
     }
-    Ok(rows)
+    for (n_removed, (index, n_bytes)) in too_large.into_iter().enumerate() {
+        batch.poison.push(Poison {
+            reason: format!("the row takes {n_bytes} bytes, more than the {MAX_REQUEST_BYTES} of one upsert request"),
+            stage: Stage::Decode,
+            document: batch.rows.remove(index - n_removed).document,
+        });
+    }
+    Ok(())
 }
 
-async fn land<S: ObjectStore>(objects: &[Object], store: &S) -> Result<(), OrchestratorError> {
-    stream::iter(objects.iter().map(Ok))
-        .try_for_each_concurrent(CONCURRENT_PUTS, |object| async move {
+async fn land<S: ObjectStore>(
+    objects: impl Iterator<Item = std::io::Result<Object>>,
+    store: &S,
+    durable: &Durable,
+) -> Result<(), OrchestratorError> {
+    let mut puts = FuturesUnordered::new();
+    let mut n_bytes = 0;
+    for object in objects {
+        let object = object.map_err(encode)?;
+        let n_more = object.body.len();
+        while puts.len() == CONCURRENT_PUTS || n_bytes + n_more > MAX_BYTES_IN_FLIGHT {
+            let Some(n_less) = puts.next().await else { break };
+            n_bytes -= n_less?;
+        }
+        n_bytes += n_more;
+        puts.push(async move {
+            let key = object.key.clone();
             match store.put(object).await {
-                Ok(Put::Written | Put::Existed) => Ok(()),
-                Err(source) => Err(OrchestratorError::Land { key: object.key.clone(), source }),
+                Ok(Put::Written | Put::Existed) => {
+                    durable.n_objects.fetch_add(1, Ordering::Relaxed);
+                    Ok(n_more)
+                }
+                Err(source) => Err(OrchestratorError::Land { key, source }),
             }
-        })
-        .await
+        });
+    }
+    while let Some(put) = puts.next().await {
+        put?;
+    }
+    Ok(())
 }
 
 async fn store_dead_letters<S: ObjectStore>(
@@ -135,10 +186,12 @@ async fn store_dead_letters<S: ObjectStore>(
     poison: &[Poison],
     store: &S,
 ) -> Result<(), OrchestratorError> {
-    for object in dead_letter::objects(pipeline, poison).map_err(encode)? {
-        match store.put(&object).await {
+    for object in dead_letter::objects(pipeline, poison) {
+        let object = object.map_err(encode)?;
+        let key = object.key.clone();
+        match store.put(object).await {
             Ok(Put::Written | Put::Existed) => {}
-            Err(source) => return Err(OrchestratorError::DeadLetter { key: object.key, source }),
+            Err(source) => return Err(OrchestratorError::DeadLetter { key, source }),
         }
     }
     Ok(())
@@ -156,6 +209,7 @@ async fn upsert_all<S, U: Upsert>(
     rows: &[Row],
     ports: &Ports<S, U>,
     deadline: Deadline,
+    durable: &Durable,
 ) -> Result<Upserted, OrchestratorError> {
     let mut upserted = Upserted::default();
     let Some(port) = &ports.upsert else { return Ok(upserted) };
@@ -175,6 +229,7 @@ async fn upsert_all<S, U: Upsert>(
             source,
         })?;
         account(&response, rows.len())?;
+        durable.n_upserted.fetch_add(rows.len(), Ordering::Relaxed);
         upserted.n_duplicates += response.duplicates;
         for rejected in &response.rejected {
             if let Some(row) = rows.get(rejected.row) {

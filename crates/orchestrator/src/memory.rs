@@ -81,7 +81,7 @@ fn failure(fate: Fate) -> PortError {
 }
 
 impl ObjectStore for Memory {
-    async fn put(&self, object: &Object) -> Result<Put, PortError> {
+    async fn put(&self, object: Object) -> Result<Put, PortError> {
         self.with(|state| {
             if let Some(index) = state.failing_puts.iter().position(|prefix| object.key.starts_with(prefix)) {
                 state.failing_puts.remove(index);
@@ -91,8 +91,9 @@ impl ObjectStore for Memory {
                 state.effects.push(Effect::Existed { key: object.key.clone() });
                 return Ok(Put::Existed);
             }
-            state.objects.insert(object.key.clone(), object.body.clone());
-            state.effects.push(Effect::Put { key: object.key.clone(), n_rows: object.n_rows });
+            let Object { key, body, n_rows } = object;
+            state.objects.insert(key.clone(), body);
+            state.effects.push(Effect::Put { key, n_rows });
             Ok(Put::Written)
         })
     }

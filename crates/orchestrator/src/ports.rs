@@ -10,7 +10,7 @@ use crate::error::PortError;
 /// Where objects are put: the landing zone and the dead letters.
 pub trait ObjectStore: Send + Sync {
     /// Puts an object unless its key is taken. A key names its bytes, so one that is taken holds the same.
-    fn put(&self, object: &Object) -> impl Future<Output = Result<Put, PortError>> + Send;
+    fn put(&self, object: Object) -> impl Future<Output = Result<Put, PortError>> + Send;
 }
 
 /// What a put came to.

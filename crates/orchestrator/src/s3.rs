@@ -16,15 +16,15 @@ pub struct Bucket {
 }
 
 impl ObjectStore for Bucket {
-    async fn put(&self, object: &Object) -> Result<Put, PortError> {
+    async fn put(&self, object: Object) -> Result<Put, PortError> {
         let request = self
             .client
             .put_object()
             .bucket(&self.name)
-            .key(&object.key)
             .content_type(content_type(&object.key))
+            .key(object.key)
             .if_none_match("*")
-            .body(ByteStream::from(object.body.clone()));
+            .body(ByteStream::from(object.body));
         match request.send().await {
             Ok(_) => Ok(Put::Written),
             Err(error) => match error.raw_response().map(|response| response.status().as_u16()) {

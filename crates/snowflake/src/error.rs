@@ -123,7 +123,20 @@ const SETUP_CODES: [(&str, &str); 5] = [
 /// Source: Snowflake's drivers (libsnowflakeclient, `GONE_SESSION_CODE` and its neighbours).
 const SESSION_GONE_CODES: [&str; 4] = ["390104", "390111", "390112", "390114"];
 
+/// Codes of what is over in seconds, and has changed nothing.
+///
+/// Source: Snowflake's documentation on transactions and locks, and its knowledge base on 000603.
+const BRIEF_CODES: [&str; 2] = [
+    "000603", // XX000: SQL execution internal error
+    "000625", // 57014: the number of waiters for this lock exceeds the 20 statements limit
+];
+
 impl SessionError {
+    /// Whether another try within seconds may go better: Snowflake answered that it did nothing, for now.
+    pub fn is_brief(&self) -> bool {
+        matches!(self, Self::Run { .. }) && self.code().is_some_and(|code| BRIEF_CODES.contains(&code))
+    }
+
     /// What becomes of the rows.
     ///
     /// What is not known is transient: retried, so never lost, and never dead-lettered by mistake.

@@ -9,6 +9,8 @@ use landfall_snowflake::SessionError;
 pub struct WarehouseError {
     /// What becomes of the rows.
     pub fate: Fate,
+    /// Whether another try within seconds may go better.
+    pub is_brief: bool,
     /// Snowflake's code, or empty.
     pub code: String,
     /// What Snowflake said about the data, for a dead letter. It may quote a value.
@@ -25,7 +27,7 @@ impl From<SessionError> for WarehouseError {
         let remedy = error.remedy().map(|remedy| format!("; {remedy}")).unwrap_or_default();
         let code = error.code().unwrap_or_default().to_owned();
         let message = error.message().unwrap_or_default().to_owned();
-        let fate = error.fate();
+        let (fate, is_brief) = (error.fate(), error.is_brief());
         // Snowflake's words may quote a value, and these go to the log: so of what it answered only the code, unless the
         // code is known to be about something else than values.
         let query = error.query_id().map(|id| format!(", query {id}")).unwrap_or_default();
@@ -34,7 +36,7 @@ impl From<SessionError> for WarehouseError {
             Fate::Transient if !code.is_empty() => (format!("the warehouse answered with error {code}{query}"), None),
             Fate::Transient | Fate::Setup => (format!("failed to merge{remedy}"), Some(Box::new(error))),
         };
-        Self { fate, code, message, what, source }
+        Self { fate, is_brief, code, message, what, source }
     }
 }
 

@@ -1,12 +1,17 @@
 //! What happens to one request, top to bottom.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use backon::{ExponentialBuilder, Retryable as _};
 use landfall_core::upsert::{Rejected, Request, Response, VERSION};
 use serde_json::value::RawValue;
 
 use crate::error::{Fate, UpsertError, WarehouseError};
 use crate::ports::{Rows, Warehouse};
+
+/// How long to wait at first before a statement that met a brief obstacle runs again; then twice as long, up to some
+/// seconds. Each wait is up to twice as long by chance, so that those who wait for one lock do not come back together.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Merges a request's rows.
 ///
@@ -15,8 +20,8 @@ use crate::ports::{Rows, Warehouse};
 /// nothing.
 ///
 /// # Errors
-/// [`UpsertError`] when it is not known that every row is in the table or rejected. No statement is started after
-/// `last_start` while refused rows are looked for, so that the function has time left to say so.
+/// [`UpsertError`] when it is not known that every row is in the table or rejected. After `last_start` no statement is
+/// started but the first one, so that the function has time left to say so.
 pub async fn handle<W: Warehouse>(
     request: &Request,
     warehouse: &W,
@@ -37,7 +42,7 @@ pub async fn handle<W: Warehouse>(
     }
 
     let mut response = Response::default();
-    match merge(request, request.rows.get(), bounds, rows.len(), warehouse).await? {
+    match merge(request, request.rows.get(), bounds, rows.len(), warehouse, last_start).await? {
         Merged::Inserted(inserted) => response.inserted = inserted,
         Merged::Refused(refusal) if rows.len() == 1 => response.rejected.push(rejected(0, refusal)),
         Merged::Refused(_) => bisect(request, &rows, bounds, warehouse, last_start, &mut response).await?,
@@ -75,7 +80,7 @@ async fn bisect<W: Warehouse>(
             });
         }
         let json = json_array(&rows[range.clone()]);
-        match merge(request, &json, bounds, range.len(), warehouse).await? {
+        match merge(request, &json, bounds, range.len(), warehouse, last_start).await? {
             Merged::Inserted(inserted) => response.inserted += inserted,
             Merged::Refused(refusal) if range.len() == 1 => response.rejected.push(rejected(range.start, refusal)),
             Merged::Refused(_) => {
@@ -93,8 +98,21 @@ async fn merge<W: Warehouse>(
     bounds: [&str; 2],
     n_rows: usize,
     warehouse: &W,
+    last_start: Instant,
 ) -> Result<Merged, UpsertError> {
-    match warehouse.merge(Rows { columns: &request.columns, json, bounds }).await {
+    let left = last_start.saturating_duration_since(Instant::now());
+    let pauses = ExponentialBuilder::new()
+        .with_min_delay(FIRST_PAUSE)
+        .with_max_delay(FIRST_PAUSE * 16)
+        .without_max_times()
+        .with_total_delay(Some(left))
+        .with_jitter();
+    let merged = (|| warehouse.merge(Rows { columns: &request.columns, json, bounds }))
+        .retry(pauses)
+        // Whatever the pauses sum up to, the statements between them took time as well.
+        .when(|error: &WarehouseError| error.is_brief && Instant::now() < last_start)
+        .await;
+    match merged {
         Ok(inserted) if inserted <= n_rows as u64 => Ok(Merged::Inserted(inserted)),
         Ok(inserted) => Err(UpsertError::Unaccounted { n_rows, inserted }),
         Err(refusal) if refusal.fate == Fate::Data => Ok(Merged::Refused(refusal)),
@@ -215,6 +233,41 @@ mod tests {
 
             assert_eq!(error.kind(), kind);
             assert_eq!(memory.table(), Vec::<String>::new());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_brief_obstacle_is_waited_for() {
+        let memory = Memory::default();
+        memory.fail_briefly(2);
+
+        let response = handle(&request(&[r#"["a"]"#]), &memory, in_an_hour()).await.unwrap();
+
+        assert_eq!((response.inserted, memory.merges().len()), (1, 3));
+    }
+
+    #[tokio::test]
+    async fn an_obstacle_is_waited_for_no_longer_than_there_is_time() {
+        let memory = Memory::default();
+        memory.fail_briefly(1000);
+        let started = Instant::now();
+
+        let last_start = started + Duration::from_secs(1);
+        let error = handle(&request(&[r#"["a"]"#]), &memory, last_start).await.unwrap_err();
+
+        assert_eq!(error.kind(), "MergeTransient");
+        let (n_tries, waited) = (memory.merges().len(), started.elapsed());
+        assert!((2..=5).contains(&n_tries) && waited < Duration::from_secs(3), "{n_tries} tries in {waited:?}");
+        assert_eq!(memory.table(), Vec::<String>::new());
+    }
+
+    #[tokio::test]
+    async fn nothing_else_is_tried_again() {
+        for fate in [Fate::Transient, Fate::Setup] {
+            let memory = Memory::default();
+            memory.fail(fate);
+            handle(&request(&[r#"["a"]"#]), &memory, in_an_hour()).await.unwrap_err();
+            assert_eq!(memory.merges().len(), 1, "{fate:?}");
         }
     }
 

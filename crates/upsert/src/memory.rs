@@ -19,6 +19,7 @@ struct State {
     merges: Vec<String>,
     refused: Vec<String>,
     failure: Option<Fate>,
+    n_brief: usize,
 }
 
 impl Memory {
@@ -42,6 +43,11 @@ impl Memory {
         self.with(|state| state.failure = Some(fate));
     }
 
+    /// Lets the next `n` statements meet a brief obstacle.
+    pub fn fail_briefly(&self, n: usize) {
+        self.with(|state| state.n_brief = n);
+    }
+
     fn with<T>(&self, use_state: impl FnOnce(&mut State) -> T) -> T {
         use_state(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -52,6 +58,7 @@ impl Warehouse for Memory {
         let Rows { json, bounds: [min, max], .. } = rows;
         let error = |fate, code: &str, message: &str| WarehouseError {
             fate,
+            is_brief: false,
             code: code.to_owned(),
             message: message.to_owned(),
             what: "as the test wants".to_owned(),
@@ -61,6 +68,10 @@ impl Warehouse for Memory {
             serde_json::from_str(json).map_err(|fault| error(Fate::Setup, "", &fault.to_string()))?;
         self.with(|state| {
             state.merges.push(format!("{json} {min}..{max}"));
+            if let Some(n_left) = state.n_brief.checked_sub(1) {
+                state.n_brief = n_left;
+                return Err(WarehouseError { is_brief: true, ..error(Fate::Transient, "000625", "") });
+            }
             if let Some(fate) = state.failure.take() {
                 return Err(error(fate, "", ""));
             }

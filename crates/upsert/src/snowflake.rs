@@ -29,5 +29,12 @@ fn inserted(table: &Table) -> Option<u64> {
 }
 
 fn setup(what: String) -> WarehouseError {
-    WarehouseError { fate: Fate::Setup, code: String::new(), message: String::new(), what, source: None }
+    WarehouseError {
+        fate: Fate::Setup,
+        is_brief: false,
+        code: String::new(),
+        message: String::new(),
+        what,
+        source: None,
+    }
 }

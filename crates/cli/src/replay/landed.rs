@@ -59,7 +59,7 @@ impl Zone {
 
     /// Looks for what the orchestrator makes of a batch: a key names its bytes, so what is there is just that.
     pub(super) async fn landed(&self, pipeline: &Pipeline, batch: &Batch) -> anyhow::Result<Landed> {
-        let expected = landing::objects(pipeline, &batch.rows)?;
+        let expected = landing::objects(pipeline, &batch.rows).collect::<Result<Vec<_>, _>>()?;
         let found: Vec<bool> = stream::iter(expected.iter().map(|object| self.exists(&object.key)))
             .buffered(CONCURRENCY)
             .try_collect()

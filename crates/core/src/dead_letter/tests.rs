@@ -1,6 +1,11 @@
 use super::*;
 use crate::decode;
+use crate::landing::MAX_OBJECT_BYTES;
 use crate::testing::{records, sensors};
+
+fn objects(pipeline: &Pipeline, poison: &[Poison]) -> serde_json::Result<Vec<Object>> {
+    super::objects(pipeline, poison).collect()
+}
 
 fn text(object: &Object) -> &str {
     std::str::from_utf8(&object.body).unwrap()
@@ -58,4 +63,17 @@ fn bytes_that_are_no_text_come_back_whole() {
     let data = b"\xf3\x89\x9a\xc2\x00\xff";
     let poison = decode(&sensors(), &records(&[data])).poison;
     assert_eq!(STANDARD.decode(DeadLetter::from(&poison[0]).data).unwrap(), data);
+}
+
+#[test]
+fn so_many_letters_are_several_objects() {
+    let texts: Vec<String> = (0..20_000).map(|n| format!("poison {n}")).collect();
+    let poison = decode(&sensors(), &records(&texts)).poison;
+
+    let objects = objects(&sensors(), &poison).unwrap();
+
+    assert!(objects.len() > 1 && objects.iter().all(|object| object.body.len() < MAX_OBJECT_BYTES + 1000));
+    let lines = objects.iter().flat_map(|object| text(object).lines());
+    let letters: Vec<DeadLetter> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(letters, poison.iter().map(DeadLetter::from).collect::<Vec<_>>());
 }

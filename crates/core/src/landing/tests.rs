@@ -8,9 +8,13 @@ use proptest::prelude::*;
 use super::*;
 use crate::document::Source;
 use crate::testing::{ARRIVED_MS, record, records, sensors, sensors_with};
-use crate::{ArrivedAt, Cell, SequenceNumber, decode};
+use crate::{ArrivedAt, Cell, Position, SequenceNumber, decode};
 
 const PER_BATCH: (&str, &str) = ("\"per-partition\"", "\"per-batch\"");
+
+fn objects(pipeline: &Pipeline, rows: &[Row]) -> io::Result<Vec<Object>> {
+    super::objects(pipeline, rows).collect()
+}
 
 fn four_sensors() -> Vec<Row> {
     decode(
@@ -184,7 +188,8 @@ proptest! {
         expected.sort();
         prop_assert_eq!(landed, expected);
         prop_assert_eq!(objects.iter().map(|object| object.n_rows).sum::<usize>(), rows.len());
-        prop_assert_eq!(&super::objects(&pipeline, &rows).unwrap(), &objects, "deterministic");
+        let again: Vec<_> = super::objects(&pipeline, &rows).map(Result::unwrap).collect();
+        prop_assert_eq!(&again, &objects, "deterministic");
     }
 
     #[test]
@@ -223,4 +228,25 @@ proptest! {
     fn two_values_never_share_a_name(a in any_value(), b in any_value()) {
         prop_assert_eq!(a == b, partition_name("sensor", &a) == partition_name("sensor", &b));
     }
+}
+
+#[test]
+fn a_partition_that_is_too_long_is_several_objects() {
+    let text = "{\"sensorId\":6}".repeat(30_000);
+    let rows = decode(&sensors(), &records(&[text.as_str(), "{\"sensorId\":6}"])).rows;
+
+    let objects = objects(&sensors(), &rows).unwrap();
+
+    let sizes: Vec<_> = objects.iter().map(|object| object.body.len()).collect();
+    assert!(
+        matches!(sizes[..], [a, b] if (MAX_OBJECT_BYTES..MAX_OBJECT_BYTES + 200).contains(&a) && b < a),
+        "{sizes:?}"
+    );
+    assert_eq!(objects.iter().map(|object| object.n_rows).sum::<usize>(), 30_001);
+    let keys: Vec<_> = objects.iter().map(|object| object.key.rsplit_once('-').unwrap().0).collect();
+    let prefix = "kinesiscsv/sensor-6/2026/11/20/14/shardId-000000000000-100";
+    assert_eq!(keys, [format!("{prefix}-100"), format!("{prefix}-101")]);
+    let landed = objects.iter().flat_map(|object| read(&object.key, &object.body).unwrap());
+    let positions: Vec<_> = landed.map(|row| Position::from_columns(&row).unwrap()).collect();
+    assert_eq!(positions, rows.iter().map(Row::position).collect::<Vec<_>>());
 }

@@ -20,8 +20,8 @@ fn check(name: &str, pipeline: &Pipeline, data: impl AsRef<[u8]>, expected: (usi
     let started = Instant::now();
     let batch = decode(pipeline, &[record(100, data.as_ref())]);
     let decoded = started.elapsed();
-    let letters = dead_letter::objects(pipeline, &batch.poison).unwrap();
-    let landed = landing::objects(pipeline, &batch.rows).unwrap();
+    let letters: Vec<_> = dead_letter::objects(pipeline, &batch.poison).map(Result::unwrap).collect();
+    let landed: Vec<_> = landing::objects(pipeline, &batch.rows).map(Result::unwrap).collect();
     println!("{name}: {decoded:?} to decode, {:?} in all", started.elapsed());
     assert_eq!((batch.rows.len(), batch.poison.len()), expected, "{name}");
     let n_bytes: usize = letters.iter().chain(&landed).map(|object| object.body.len()).sum();

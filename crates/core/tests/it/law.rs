@@ -68,9 +68,9 @@ fn no_record_becomes_far_more_than_it_is(batch: &Batch, records: &[Record]) {
 
 #[track_caller]
 fn rows_and_poison_can_be_stored(pipeline: &Pipeline, batch: &Batch) {
-    let landed: usize = landing::objects(pipeline, &batch.rows).unwrap().iter().map(|object| object.n_rows).sum();
+    let landed: usize = landing::objects(pipeline, &batch.rows).map(|object| object.unwrap().n_rows).sum();
     assert_eq!(landed, batch.rows.len());
-    let stored: usize = dead_letter::objects(pipeline, &batch.poison).unwrap().iter().map(|object| object.n_rows).sum();
+    let stored: usize = dead_letter::objects(pipeline, &batch.poison).map(|object| object.unwrap().n_rows).sum();
     assert_eq!(stored, batch.poison.len());
     let requests = upsert::requests(&batch.rows, upsert::MAX_REQUEST_BYTES).unwrap();
     let requested: usize = requests.planned.iter().map(|planned| planned.rows.len()).sum();

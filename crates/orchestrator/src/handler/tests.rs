@@ -32,7 +32,7 @@ fn settings() -> Settings {
 }
 
 async fn run(event: &str, memory: &Memory) -> Result<Summary, OrchestratorError> {
-    handle(event, &settings(), &memory.ports(), Deadline::NONE).await
+    handle(event.into(), &settings(), &memory.ports(), Deadline::NONE).await
 }
 
 /// An effect in one line; a key without its digest.
@@ -229,7 +229,7 @@ async fn landing_off_writes_dead_letters_all_the_same() {
     let settings = Settings { landing: false, ..settings() };
 
     let event = kinesis_event(&[SENSOR_6, "not json", SENSOR_2]);
-    let summary = handle(&event, &settings, &memory.ports(), Deadline::NONE).await.unwrap();
+    let summary = handle(event.into(), &settings, &memory.ports(), Deadline::NONE).await.unwrap();
 
     check(&memory, &[DEAD_101, "upserted 100 102"]);
     assert_eq!((summary.n_rows, summary.n_objects), (2, 0));
@@ -241,7 +241,7 @@ async fn upsert_off_lands_all_the_same() {
     let ports = Ports { store: memory.clone(), upsert: None::<Memory> };
 
     let event = kinesis_event(&[SENSOR_6, "not json", SENSOR_2]);
-    handle(&event, &settings(), &ports, Deadline::NONE).await.unwrap();
+    handle(event.into(), &settings(), &ports, Deadline::NONE).await.unwrap();
 
     check(&memory, &[DEAD_101, LANDED_2, LANDED_6]);
 }
@@ -296,7 +296,7 @@ async fn a_deadline_too_near_starts_no_request() {
     let in_66_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 + 66_000;
 
     let deadline = Deadline::from_millis(in_66_s, now);
-    let error = handle(&three_requests(), &settings(), &memory.ports(), deadline).await.unwrap_err();
+    let error = handle(three_requests().into(), &settings(), &memory.ports(), deadline).await.unwrap_err();
 
     assert_eq!(error.kind(), "OutOfTime");
     assert!(error.to_string().starts_with("failed to upsert in time: 3 of 3 requests were left with 6"), "{error}");
@@ -308,6 +308,36 @@ async fn a_deadline_too_near_starts_no_request() {
             "put kinesiscsv/sensor-3/2026/11/20/14/shardId-000000000000-102-102 (1)",
         ],
     );
+}
+
+/// Takes what goes to sensor 2, and never answers for anything else.
+struct Slow(Memory);
+
+impl ObjectStore for Slow {
+    async fn put(&self, object: Object) -> Result<Put, PortError> {
+        if object.key.contains("sensor-2") {
+            return self.0.put(object).await;
+        }
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn an_invocation_whose_time_is_over_says_how_far_it_came() {
+    let memory = Memory::default();
+    let ports = Ports { store: Slow(memory.clone()), upsert: Some(memory.clone()) };
+    let settings = Settings { timeouts: Timeouts::scaled(0.01), ..settings() };
+    let now = SystemTime::now();
+    let in_1_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 + 1000;
+
+    let event = kinesis_event(&[SENSOR_6, SENSOR_2]).into();
+    let error = handle(event, &settings, &ports, Deadline::from_millis(in_1_s, now)).await.unwrap_err();
+
+    assert_eq!(error.kind(), "OutOfTime");
+    let so_far = "1 objects have landed and 2 of 2 rows are upserted";
+    assert!(error.to_string().contains(so_far), "{error}");
+    let took = now.elapsed().unwrap();
+    assert!(took < std::time::Duration::from_millis(1000), "{took:?}: Lambda would have ended it");
 }
 
 #[tokio::test]
@@ -335,7 +365,7 @@ async fn a_row_that_fits_no_request_lands_when_there_is_no_upsert() {
     let ports = Ports { store: memory.clone(), upsert: None::<Memory> };
     let long = format!(r#"{{"sensorId":6,"status":"{}"}}"#, "x".repeat(900_000));
 
-    handle(&kinesis_event(&[long]), &settings(), &ports, Deadline::NONE).await.unwrap();
+    handle(kinesis_event(&[long]).into(), &settings(), &ports, Deadline::NONE).await.unwrap();
 
     check(&memory, &[LANDED_6]);
 }
@@ -348,7 +378,7 @@ struct Counting {
 }
 
 impl ObjectStore for Counting {
-    async fn put(&self, _: &Object) -> Result<Put, PortError> {
+    async fn put(&self, _: Object) -> Result<Put, PortError> {
         let n = self.in_flight.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(n, Ordering::SeqCst);
         for _ in 0..3 {
@@ -370,7 +400,7 @@ async fn puts_in_flight_are_32_and_no_more() {
     let ports = Ports { store: Counting::default(), upsert: None::<Counting> };
     let data: Vec<_> = (0..200).map(|n| format!(r#"{{"sensorId":{n}}}"#)).collect();
 
-    let summary = handle(&kinesis_event(&data), &settings(), &ports, Deadline::NONE).await.unwrap();
+    let summary = handle(kinesis_event(&data).into(), &settings(), &ports, Deadline::NONE).await.unwrap();
 
     assert_eq!(summary.n_objects, 200);
     assert_eq!(ports.store.most.load(Ordering::SeqCst), 32);

@@ -35,6 +35,7 @@ async fn a_code_decides_the_fate_and_an_unknown_one_is_transient() {
             assert_eq!(error.code(), Some(*code));
             assert_eq!(error.message(), Some(&*format!("message of {code}")));
             assert_eq!(error.query_id(), Some("01b0"));
+            assert_eq!(error.is_brief(), *code == "000625", "{code}");
         }
     }
 }

@@ -1,0 +1,67 @@
+//! The largest of everything goes through, and in how much memory.
+
+use std::collections::BTreeMap;
+
+use landfall_core::{Record, event};
+use landfall_local::shards::STREAM_ARN;
+use landfall_local::stack::{ORCHESTRATOR, UPSERT};
+
+use crate::support::{SENSORS, TestStack, record, start_with};
+
+/// What Lambda takes at once.
+const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
+
+/// What a record holds at most.
+const MIB: usize = 1024 * 1024;
+
+/// An orchestrator of 128 MB is to have as much again to spare.
+const MAX_ORCHESTRATOR_BYTES: u64 = 64 * 1024 * 1024;
+
+const MAX_UPSERT_BYTES: u64 = 48 * 1024 * 1024;
+
+/// How many rows of each kind the two tables hold.
+async fn n_rows(stack: &TestStack) -> [usize; 2] {
+    let (streaming, microbatch) = (stack.streaming().await, stack.microbatch().await);
+    [streaming.len(), microbatch.len()]
+}
+
+fn peaks(stack: &TestStack) -> BTreeMap<String, u64> {
+    let reports = stack.stack.lambda.reports();
+    reports.into_iter().filter_map(|report| Some((report.name, report.peak_memory_bytes?))).collect()
+}
+
+/// The event of `records` goes through in little memory, and makes `expected` rows.
+async fn goes_through(what: &str, records: Vec<Record>, expected: usize) {
+    let n_bytes = event::render(&records, STREAM_ARN).len();
+    assert!(n_bytes <= MAX_EVENT_BYTES, "{what}: {n_bytes}");
+    // What takes fakesnow a minute is to fit on a busy machine too.
+    let stack = start_with(SENSORS, |settings| settings.time_scale = 10.0).await;
+
+    stack.takes(&records).await;
+
+    let (rows, peaks) = (n_rows(&stack).await, peaks(&stack));
+    println!("{what}: {n_bytes} bytes of event, peaks {peaks:?}");
+    assert_eq!(rows, [expected; 2], "{what}");
+    assert!(peaks[ORCHESTRATOR] < MAX_ORCHESTRATOR_BYTES && peaks[UPSERT] < MAX_UPSERT_BYTES, "{what}: {peaks:?}");
+    stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_of_the_smallest_rows_goes_through() {
+    let text = "{\"sensorId\":1}".repeat(330_000 / 5);
+    goes_through("smallest rows", (0..5).map(|n| record(n, &text)).collect(), 330_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_records_and_partitions_as_an_event_holds_go_through() {
+    let sensor = |n: u64| format!(r#"{{"sensorId":{n},"currentTemperature":64,"status":"OK"}}"#);
+    goes_through("records", (0..8_500).map(|n| record(n, sensor(n % 50))).collect(), 8_500).await;
+    goes_through("partitions", (0..10_000).map(|n| record(n, sensor(n))).collect(), 10_000).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_as_large_as_kinesis_takes_goes_through() {
+    let document = r#"{"sensorId":6,"currentTemperature":64,"status":"OK"}"#;
+    let n_documents = MIB / (document.len() + 1);
+    goes_through("a MiB", vec![record(1, format!("{document}\n").repeat(n_documents))], n_documents).await;
+}
