@@ -52,7 +52,10 @@ pub fn objects<'a>(pipeline: &'a Pipeline, rows: &'a [Row]) -> impl Iterator<Ite
             let head = rest.first()?;
             // The row that closes it is over the limit, and a body that grows is copied.
             let mut body = Vec::with_capacity(expected_bytes(rest).min(MAX_OBJECT_BYTES + MAX_OBJECT_BYTES / 64));
-            let Ok(n_rows) = fill(&mut body, rest, |body, row| Ok::<_, Infallible>(csv::write_row(body, row)));
+            let Ok(n_rows) = fill(&mut body, rest, |body, row| {
+                csv::write_row(body, row);
+                Ok::<_, Infallible>(())
+            });
             n_done += n_rows;
             Some(object(pipeline, &name, head, &rest[..n_rows], body))
         })
