@@ -1,5 +1,7 @@
-//! What end-to-end tests stand on: the functions as processes, mutants of them, and the storm.
+//! What end-to-end tests stand on: the functions as processes, mutants of them, records as producers pack them, and the
+//! storm.
 
 pub mod function;
 mod mutants;
+pub mod packing;
 pub mod storm;

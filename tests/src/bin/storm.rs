@@ -1,7 +1,7 @@
 //! A long storm over the whole pipeline, with a verdict.
 //!
 //! `cargo run --release -p landfall-tests --bin storm -- --seed 7 --records 100000`. It ends with 1 when a document was lost,
-//! doubled or changed, and with 2 when some kind of fault was never injected.
+//! doubled or changed, and with 2 when some kind of fault was never injected or some form of record never put.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -126,6 +126,7 @@ fn write(out: &mut impl std::io::Write, verdict: &Verdict, started: Instant) -> 
     for kind in Kind::ALL {
         writeln!(out, "{:>8}  {kind}", tally.of(*kind))?;
     }
+    writeln!(out, "          {}", seen.forms)?;
     let seconds = started.elapsed().as_secs();
     writeln!(out, "{:>8}  faults in {seconds} s; {} batches tried again", tally.total(), seen.n_retries)?;
     for fault in faults.iter().take(50) {

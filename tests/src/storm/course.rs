@@ -133,12 +133,16 @@ impl<'a> Course<'a> {
     }
 
     async fn put(&mut self) -> Result<Record, Error> {
-        let draft = self.feed.next();
+        let draft = self.feed.next()?;
+        let form = draft.form;
         let record = self.stream.put(&draft.partition_key, &draft.data).await?;
         self.put.entry(record.shard_id.clone()).or_default().push(record.sequence_number.clone());
         self.documents.extend(draft.documents(&record));
         self.n_put += 1;
-        self.seen(|seen| seen.n_records += 1);
+        self.seen(|seen| {
+            seen.n_records += 1;
+            seen.forms.count(form);
+        });
         Ok(record)
     }
 

@@ -9,6 +9,7 @@ mod check;
 mod course;
 mod deck;
 mod feed;
+mod forms;
 mod kind;
 mod tampering;
 mod weather;
@@ -24,6 +25,7 @@ use tokio::sync::mpsc::{self, UnboundedReceiver};
 use self::check::Outcome;
 use self::course::Course;
 use self::feed::{Becomes, Feed};
+pub use self::forms::{Form, Forms};
 pub use self::kind::{Kind, Tally};
 use self::tampering::Tampering;
 use self::weather::{Kill, Weather, lock};
@@ -77,6 +79,8 @@ impl Options {
 pub struct Seen {
     /// Records put.
     pub n_records: usize,
+    /// The forms that they came in.
+    pub forms: Forms,
     /// Records done, or given up.
     pub n_done: usize,
     /// Batches that failed and were tried again.
@@ -94,8 +98,8 @@ pub struct Verdict {
     pub n_poison: usize,
     /// What is wrong with them, in words.
     pub faults: Vec<String>,
-    /// Kinds that the leg is to inject and did not.
-    pub never: Vec<Kind>,
+    /// Faults that the leg is to inject and did not, and forms that no record had.
+    pub never: Vec<String>,
     /// What was injected.
     pub tally: Tally,
     /// The last of what was seen.
@@ -134,8 +138,10 @@ pub async fn run(options: &Options, progress: impl Fn(&Seen, &Tally)) -> Result<
     }
     stack.stop().await;
     let n_rows = documents.iter().filter(|document| matches!(document.becomes, Becomes::Row(_))).count();
-    let never = Kind::ALL.iter().copied().filter(|kind| kind.is_of(options.leg) && tally.of(*kind) == 0).collect();
     let seen = lock(&watched).clone();
+    let kinds = Kind::ALL.iter().filter(|kind| kind.is_of(options.leg) && tally.of(**kind) == 0);
+    let forms = Form::ALL.iter().filter(|form| seen.forms.of(**form) == 0);
+    let never = kinds.map(Kind::to_string).chain(forms.map(|form| format!("records: {form}"))).collect();
     Ok(Verdict { n_rows, n_poison: documents.len() - n_rows, faults, never, tally, seen })
 }
 
