@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use landfall_core::{ArrivedAt, Record, SequenceNumber, dead_letter::DeadLetter, event};
 use landfall_local::lambda::Invoked;
 use landfall_local::shards::STREAM_ARN;
-use landfall_local::stack::{BUCKET, ORCHESTRATOR, Ports, Settings, Stack};
+use landfall_local::stack::{BUCKET, Between, ORCHESTRATOR, Ports, Settings, Stack};
 use landfall_snowflake::{Session, sql};
 use tempfile::TempDir;
 
@@ -39,12 +39,19 @@ pub(crate) async fn start_with(pipeline: &str, change: impl FnOnce(&mut Settings
     let dir = tempfile::tempdir().unwrap();
     let mut settings = settings(&dir, pipeline);
     change(&mut settings);
-    TestStack::start(settings, dir).await
+    TestStack::start(settings, dir, ()).await
+}
+
+/// A stack with something between its services, which gives up after this share of the usual times.
+pub(crate) async fn start_between(between: impl Between, time_scale: f64) -> TestStack {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = Settings { time_scale, ..settings(&dir, SENSORS) };
+    TestStack::start(settings, dir, between).await
 }
 
 /// A stack in a folder that another has left: [`TestStack::stop`].
 pub(crate) async fn start_again(dir: TempDir, pipeline: &str) -> TestStack {
-    TestStack::start(Settings { clean: false, ..settings(&dir, pipeline) }, dir).await
+    TestStack::start(Settings { clean: false, ..settings(&dir, pipeline) }, dir, ()).await
 }
 
 pub(crate) fn settings(dir: &TempDir, pipeline: &str) -> Settings {
@@ -89,8 +96,8 @@ pub(crate) fn sensor_row(n: u64, sensor_id: u64, temperature: i64, status: &str)
 }
 
 impl TestStack {
-    async fn start(settings: Settings, dir: TempDir) -> Self {
-        let stack = Stack::start(settings, |_| {}).await.unwrap();
+    async fn start(settings: Settings, dir: TempDir, between: impl Between) -> Self {
+        let stack = Stack::start_between(settings, |_| {}, between).await.unwrap();
         let session = stack.snowflake.session(&stack.pipeline).unwrap();
         Self { stack, session, dir }
     }

@@ -4,4 +4,5 @@
 pub mod function;
 mod mutants;
 pub mod packing;
+pub mod pause;
 pub mod storm;

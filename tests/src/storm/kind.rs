@@ -49,6 +49,8 @@ kinds! {
     UpsertTimedOut => "Lambda: upsert over its time",
     UpsertKilled => "Lambda: upsert killed",
     OrchestratorKilled => "Lambda: orchestrator killed",
+    OrchestratorTimedOut => "Lambda: orchestrator over its time",
+    OrchestratorOutOfTime => "Lambda: orchestrator with too little time left for a request",
     OrchestratorThrottled => "Lambda: 429 for the orchestrator",
     OrchestratorAnswerLost => "Lambda: the orchestrator's answer lost, all effects done",
     BatchTwice => "mapping: a batch delivered twice at once",

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use landfall_core::config::Timeouts;
 use landfall_core::{Record, SequenceNumber, event};
 use landfall_local::lambda::{Invoke, Invoked, Invoker};
 use landfall_local::shards::STREAM_ARN;
@@ -15,6 +16,11 @@ use super::deck::{Deck, Random, Site};
 use super::kind::{Kind, Tally};
 use super::weather::{Kill, lock};
 use super::{Leg, Options};
+use crate::pause::{pause, resume};
+
+/// What is dealt twice, and not counted when it is tried: which process it meets, if any, is a matter of time.
+const COUNTED_WHEN_DONE: [Kind; 3] =
+    [Kind::OrchestratorKilled, Kind::OrchestratorTimedOut, Kind::OrchestratorOutOfTime];
 
 /// Stands between the mapping and the host, and delivers otherwise than it is told.
 #[derive(Debug, Clone)]
@@ -28,6 +34,7 @@ struct Shared {
     deck: Mutex<Deck<Card>>,
     tally: Tally,
     kills: UnboundedSender<Kill>,
+    timeouts: Timeouts,
     /// Batches that fail on every try, by their first records, and whether they do after all of their effects.
     cursed: Mutex<HashMap<SequenceNumber, bool>>,
     /// The last batch of each shard.
@@ -49,6 +56,8 @@ impl Tampering {
         let curse = |after_effects| (Card::Curse { after_effects }, 1);
         let mut cards: Vec<(Card, usize)> = [
             Kind::OrchestratorKilled,
+            Kind::OrchestratorTimedOut,
+            Kind::OrchestratorOutOfTime,
             Kind::OrchestratorThrottled,
             Kind::OrchestratorAnswerLost,
             Kind::BatchTwice,
@@ -57,10 +66,10 @@ impl Tampering {
         ]
         .into_iter()
         .filter(|kind| kind.is_of(options.leg))
-        .map(|kind| (Card::Kind(kind), 1 + usize::from(kind == Kind::OrchestratorKilled)))
+        .map(|kind| (Card::Kind(kind), 1 + usize::from(COUNTED_WHEN_DONE.contains(&kind))))
         .collect();
         cards.push(curse(false));
-        let mut n_blank = options.n_blank(9);
+        let mut n_blank = options.n_blank(13);
         if options.leg == Leg::Redrive {
             // One of the two batches of a round.
             n_blank = 1;
@@ -71,6 +80,7 @@ impl Tampering {
             deck: Mutex::new(Deck::new(Random::new(options.seed, Site::Mapping), &cards, n_blank)),
             tally: tally.clone(),
             kills,
+            timeouts: Timeouts::scaled(options.time_scale),
             cursed: Mutex::default(),
             last: Mutex::default(),
             in_flight: Mutex::default(),
@@ -98,11 +108,37 @@ impl Tampering {
     }
 
     async fn deliver(&self, records: &[Record]) -> Invoked {
-        self.host.invoke(ORCHESTRATOR, event::render(records, STREAM_ARN).into()).await
+        let invoked = self.host.invoke(ORCHESTRATOR, event::render(records, STREAM_ARN).into()).await;
+        match error_type(&invoked).as_deref() {
+            Some("Sandbox.Timedout") => self.shared.tally.count(Kind::OrchestratorTimedOut),
+            Some("OutOfTime") => self.shared.tally.count(Kind::OrchestratorOutOfTime),
+            _ => {}
+        }
+        invoked
+    }
+
+    /// The process that gets the batch stands still at some moment, until Lambda ends it.
+    fn pause_for_good(&self, after: Duration) {
+        let Some(process) = self.host.idle_process(ORCHESTRATOR) else { return };
+        tokio::spawn(async move {
+            tokio::time::sleep(after).await;
+            pause(process)
+        });
+    }
+
+    /// It stands still before it has the batch, and goes on with less time than a request needs.
+    fn pause_for_a_while(&self) {
+        let Some(process) = self.host.idle_process(ORCHESTRATOR).filter(|process| pause(*process)) else { return };
+        let timeouts = self.shared.timeouts;
+        let pause = timeouts.orchestrator_function() - timeouts.request_starts_before_end().mul_f64(0.7);
+        tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
+            resume(process)
+        });
     }
 
     async fn tamper(&self, kind: Kind, at: usize, records: &[Record], last: &[Record]) -> Invoked {
-        if kind != Kind::OrchestratorKilled {
+        if !COUNTED_WHEN_DONE.contains(&kind) {
             self.shared.tally.count(kind);
         }
         match kind {
@@ -112,6 +148,8 @@ impl Tampering {
                 // Nobody kills any more at the end of a storm.
                 let _ = self.shared.kills.send(Kill { function: ORCHESTRATOR, after, kind });
             }
+            Kind::OrchestratorTimedOut => self.pause_for_good(Duration::from_millis(at as u64 % 120)),
+            Kind::OrchestratorOutOfTime => self.pause_for_a_while(),
             Kind::OrchestratorAnswerLost => {
                 self.deliver(records).await;
                 return lost();
@@ -133,6 +171,13 @@ impl Tampering {
         }
         self.deliver(records).await
     }
+}
+
+/// Of an invocation that failed.
+fn error_type(invoked: &Invoked) -> Option<String> {
+    let Invoked::Failed { payload, .. } = invoked else { return None };
+    let error: serde_json::Value = serde_json::from_slice(payload).ok()?;
+    error["errorType"].as_str().map(str::to_owned)
 }
 
 /// What the mapping sees of an invocation whose end it does not see.

@@ -55,6 +55,11 @@ impl Instance {
         Ok(Self { name, ports, port, child, jobs, events, spawned, has_polled: false, log_start })
     }
 
+    /// Its id, unless it is known to have exited.
+    pub(super) fn process(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     pub(super) fn is_alive(&mut self) -> bool {
         !self.child.has_exited()
     }

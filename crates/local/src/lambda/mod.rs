@@ -187,4 +187,9 @@ impl Invoker {
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Invoked {
         State::invoke(&self.state, name, payload).await
     }
+
+    /// The id of the idle process that the next invocation of a function gets, for fault tests.
+    pub fn idle_process(&self, name: &str) -> Option<u32> {
+        self.state.pool(name)?.idle_process()
+    }
 }

@@ -78,6 +78,11 @@ impl Pool {
         self.ports.kill_busy(&self.function.name) || self.idle_instance().is_some()
     }
 
+    /// The id of the idle process that is used next.
+    pub(super) fn idle_process(&self) -> Option<u32> {
+        self.idle().iter().rev().find_map(Instance::process)
+    }
+
     /// All idle processes, to be stopped.
     pub(super) fn take_idle(&self) -> Vec<Instance> {
         std::mem::take(&mut self.idle())

@@ -128,6 +128,18 @@ async fn an_idle_process_can_be_killed_and_is_replaced() {
     assert_ne!(first["pid"], second["pid"]);
 }
 
+#[tokio::test]
+async fn the_idle_process_is_the_one_that_is_used_next() {
+    let (host, _folder) = host_with(|_| {}).await;
+    assert_eq!(host.invoker().idle_process("play"), None, "there is none yet");
+    assert_eq!(host.invoker().idle_process("nobody"), None);
+    answer(invoke(&host, json!({})).await);
+
+    let idle = host.invoker().idle_process("play");
+
+    assert_eq!(answer(invoke(&host, json!({})).await)["pid"], json!(idle));
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn a_process_that_died_while_idle_is_not_used_again() {
