@@ -130,9 +130,9 @@ impl Tampering {
     fn pause_for_a_while(&self) {
         let Some(process) = self.host.idle_process(ORCHESTRATOR).filter(|process| pause(*process)) else { return };
         let timeouts = self.shared.timeouts;
-        let pause = timeouts.orchestrator_function() - timeouts.request_starts_before_end().mul_f64(0.7);
+        let too_long = timeouts.orchestrator_function() - timeouts.request_starts_before_end().mul_f64(0.7);
         tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(too_long).await;
             resume(process)
         });
     }
