@@ -31,6 +31,7 @@ fn peaks(stack: &TestStack) -> BTreeMap<String, u64> {
 }
 
 /// The event of `records` goes through in little memory, and makes `expected` rows.
+#[expect(clippy::print_stdout, reason = "a test's own output, with --nocapture: what was measured")]
 async fn goes_through(what: &str, records: Vec<Record>, expected: usize) {
     let n_bytes = event::render(&records, STREAM_ARN).len();
     assert!(n_bytes <= MAX_EVENT_BYTES, "{what}: {n_bytes}");

@@ -68,7 +68,6 @@ fn event_of_the_smallest_rows() -> Box<str> {
     event::render(&records, "arn:aws:kinesis:us-east-1:000000000000:stream/sensors").into()
 }
 
-#[expect(clippy::print_stdout, reason = "a test's own output: what was measured")]
 #[tokio::test]
 async fn the_largest_event_takes_little_memory() {
     let pipeline = Pipeline::from_toml(include_str!("../../../pipeline.toml")).unwrap();
