@@ -8,6 +8,7 @@ use crate::at_hand::StackOptions;
 use crate::check::CheckOptions;
 use crate::dev::DevOptions;
 use crate::init::InitOptions;
+use crate::reconcile::ReconcileOptions;
 use crate::replay::ReplayOptions;
 use crate::sql::SqlOptions;
 
@@ -19,6 +20,8 @@ use crate::sql::SqlOptions;
   landfall demo --poison 0.01 --keep    with malformed records; leave it running to look around
   landfall dev                          the same services, for as long as you work with them
   landfall replay events/kinesis-batch.json
+  landfall replay --dead-letters s3://landfall-landing/deadletter/ --dry-run
+  landfall reconcile
   landfall sql \"select count(*) from kinesis_sensors_streaming\"
   landfall init mine.toml --from sample.jsonl && landfall check mine.toml")]
 pub(crate) struct Args {
@@ -32,8 +35,11 @@ pub(crate) enum Command {
     Demo(DemoOptions),
     /// Keep the local stack running, to work with it.
     Dev(DevOptions),
-    /// Send stored events through the orchestrator: local, under cargo lambda watch, or deployed.
+    /// Send stored events through the orchestrator, or bring back what did not get through: dead letters, batches that were
+    /// given up, rows that landed. Local, under cargo lambda watch, or deployed.
     Replay(ReplayOptions),
+    /// Compare landing zone, tables and dead letters with each other: what is missing where.
+    Reconcile(ReconcileOptions),
     /// Ask the local Snowflake, or the deployed one.
     Sql(SqlOptions),
     /// Write a pipeline.toml: the sensor pipeline, or one derived from sample documents.

@@ -84,6 +84,16 @@ impl Progress {
         }
     }
 
+    /// Prints a result to stdout, above the bars.
+    pub(crate) fn print(&self, text: &str) -> anyhow::Result<()> {
+        self.bars.suspend(|| print(text))
+    }
+
+    /// Prints an error above the bars.
+    pub(crate) fn print_failure(&self, error: &Error) {
+        self.bars.suspend(|| print_failure(error));
+    }
+
     /// A bar that counts to `n`.
     pub(crate) fn bar(&self, name: &'static str, n: u64) -> ProgressBar {
         let bar = self.bars.add(ProgressBar::new(n));

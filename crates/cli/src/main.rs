@@ -12,12 +12,16 @@ mod failure;
 mod function;
 mod init;
 mod interrupt;
+mod objects;
 mod pipeline_file;
+mod positions;
 mod proxy;
+mod reconcile;
 mod replay;
 mod schema;
 mod sql;
 mod table;
+mod window;
 
 use std::process::ExitCode;
 
@@ -40,6 +44,7 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Demo(options) => demo::run(options).await,
         Command::Dev(options) => dev::run(options).await,
         Command::Replay(options) => replay::run(options).await,
+        Command::Reconcile(options) => reconcile::run(options).await,
         Command::Sql(options) => sql::run(options).await,
         Command::Init(options) => init::run(&options),
         Command::Check(options) => check::run(options).await,

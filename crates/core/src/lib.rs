@@ -32,7 +32,7 @@ pub use event::Record;
 pub use infer::infer;
 pub use pipeline::Pipeline;
 pub use position::{Place, Position, SequenceNumber};
-pub use row::Row;
+pub use row::{Row, RowError};
 
 /// An error and all that caused it, in one line: what a boundary prints, once.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -1,5 +1,8 @@
 //! A decoded document, typed by the pipeline.
 
+mod columns;
+
+pub use self::columns::RowError;
 use crate::pipeline::UnknownFields;
 use crate::{ArrivedAt, Cell, Cells, Document, Pipeline, Position};
 

@@ -1,12 +1,15 @@
 //! The contract between orchestrator and upsert: rows in, what became of each out.
 
-use std::collections::BTreeMap;
+mod too_large;
+
+use std::collections::{BTreeMap, HashSet};
 use std::io;
 
 use serde::ser::{Error as _, SerializeSeq};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+pub use self::too_large::set_aside_too_large;
 use crate::{ArrivedAt, Cell, Pipeline, Row};
 
 /// The version of the contract that this build speaks.
@@ -41,6 +44,17 @@ pub struct Response {
     /// Rows that the warehouse refuses for their values.
     #[serde(default)]
     pub rejected: Vec<Rejected>,
+}
+
+impl Response {
+    /// Whether it says of each of `n_rows` rows what became of it; an answer that does not is not to be believed.
+    pub fn accounts_for(&self, n_rows: usize) -> bool {
+        let Self { inserted, duplicates, rejected } = self;
+        let distinct: HashSet<_> = rejected.iter().map(|rejected| rejected.row).collect();
+        let in_range = distinct.len() == rejected.len() && distinct.iter().all(|row| *row < n_rows);
+        let accounted = inserted.checked_add(*duplicates).and_then(|n| n.checked_add(rejected.len() as u64));
+        in_range && accounted == Some(n_rows as u64)
+    }
 }
 
 /// A row that the warehouse refuses.

@@ -27,20 +27,21 @@ pub async fn aws_config() -> Result<SdkConfig, StartError> {
 
 /// What became of a request that did not succeed.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+#[non_exhaustive]
+pub struct Refusal {
     /// Whether trying again may help.
-    pub(crate) fate: Fate,
+    pub fate: Fate,
     /// The service's code for it; empty when there was no answer.
-    pub(crate) code: String,
+    pub code: String,
     /// One line of what happened.
-    pub(crate) said: String,
+    pub said: String,
     /// The region that the service says to turn to instead.
-    pub(crate) region: Option<String>,
+    pub region: Option<String>,
 }
 
 impl Refusal {
     /// An `SdkError` says only which layer failed, and what is beneath it prints its fields: this is what a person reads.
-    pub(crate) fn new<E>(error: &SdkError<E>) -> Self
+    pub fn new<E>(error: &SdkError<E>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
@@ -56,24 +57,31 @@ impl Refusal {
         Self { fate: Fate::of_status(status), code, said, region }
     }
 
-    /// What to do about credentials that a service does not take, and about silence: the same for each service, whose
-    /// variable for another endpoint is `endpoint`.
-    pub(crate) fn remedy(&self, endpoint: &str) -> String {
+    /// What to do about credentials that a service does not take, and about silence: the same for each service.
+    /// `endpoint` is the variable that may name another place for it, where one is read. `None` is for what is the
+    /// service's own.
+    pub fn remedy(&self, endpoint: Option<&str>) -> Option<String> {
         match self.code.as_str() {
             "InvalidAccessKeyId" | "SignatureDoesNotMatch" | "UnrecognizedClientException"
-            | "InvalidSignatureException" | "InvalidToken" => {
-                "; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the services of landfall dev take \
+            | "InvalidSignatureException" | "InvalidToken" => Some(
+                "check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the services of landfall dev take \
                  those of dev.env"
-                    .to_owned()
-            }
+                    .to_owned(),
+            ),
             "ExpiredToken" | "ExpiredTokenException" => {
-                "; get new credentials, for example with aws sso login or aws configure export-credentials".to_owned()
+                Some("get new credentials, for example with aws configure export-credentials --format env".to_owned())
             }
             "" if self.said.starts_with("no answer") => {
-                format!("; check the network (in a VPC: an endpoint for the service), AWS_REGION and, if it is set, {endpoint}")
+                let endpoint = endpoint.map_or_else(|| " and AWS_REGION".to_owned(), |name| format!(", AWS_REGION and, if it is set, {name}"));
+                Some(format!("check the network (in a VPC: an endpoint for the service){endpoint}"))
             }
-            _ => String::new(),
+            _ => None,
         }
+    }
+
+    /// [`Refusal::remedy`] as the end of a message.
+    pub(crate) fn and_remedy(&self, endpoint: &str) -> String {
+        self.remedy(Some(endpoint)).map(|remedy| format!("; {remedy}")).unwrap_or_default()
     }
 }
 

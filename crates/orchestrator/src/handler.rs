@@ -6,7 +6,7 @@ use futures::stream::{FuturesUnordered, StreamExt as _};
 use landfall_core::config::Timeouts;
 use landfall_core::landing::{self, MAX_OBJECT_BYTES, Object};
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
-use landfall_core::{Batch, Pipeline, Poison, Row, Stage, dead_letter, event};
+use landfall_core::{Batch, Pipeline, Poison, Row, dead_letter, event};
 
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -71,7 +71,7 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
     drop(event);
     let mut batch = landfall_core::decode(&settings.pipeline, &records);
     if ports.upsert.is_some() {
-        set_aside_too_large(&mut batch)?;
+        upsert::set_aside_too_large(&mut batch).map_err(encode)?;
     }
     let durable = Durable::default();
     // Boxed: deeper than the compiler computes a layout for, with ports around ports.
@@ -121,32 +121,6 @@ async fn effects<S: ObjectStore, U: Upsert>(
 
 fn encode(error: impl std::error::Error + Send + Sync + 'static) -> OrchestratorError {
     OrchestratorError::Encode(Box::new(error))
-}
-
-/// Whether it is worth measuring: JSON makes at most six bytes of one (`\u0000`), and a few around each element.
-fn may_be_too_large(row: &Row) -> bool {
-    let source = &row.document.source;
-    let names = source.shard_id.len() + source.sequence_number.as_str().len() + source.partition_key.len();
-    // The other provenance is numbers and a moment, below a hundred bytes.
-    let cells: usize = row.cells.iter().map(|cell| cell.as_text().map_or(0, str::len) + 1).sum();
-    (names + 100 + cells) * 6 > MAX_REQUEST_BYTES
-}
-
-/// Makes poison of the rows that no request can hold, so that they are in neither table.
-fn set_aside_too_large(batch: &mut Batch) -> Result<(), OrchestratorError> {
-    let mut too_large = Vec::new();
-    for (index, row) in batch.rows.iter().enumerate().filter(|(_, row)| may_be_too_large(row)) {
-        let requests = upsert::requests(std::slice::from_ref(row), MAX_REQUEST_BYTES).map_err(encode)?;
-        too_large.extend(requests.too_large.first().map(|(_, n_bytes)| (index, *n_bytes)));
-    }
-    for (n_removed, (index, n_bytes)) in too_large.into_iter().enumerate() {
-        batch.poison.push(Poison {
-            reason: format!("the row takes {n_bytes} bytes, more than the {MAX_REQUEST_BYTES} of one upsert request"),
-            stage: Stage::Decode,
-            document: batch.rows.remove(index - n_removed).document,
-        });
-    }
-    Ok(())
 }
 
 async fn land<S: ObjectStore>(
@@ -240,20 +214,15 @@ async fn upsert_all<S, U: Upsert>(
     Ok(upserted)
 }
 
-/// Every row of a request is inserted, a duplicate or rejected; an answer that says otherwise is not believed.
 fn account(response: &Response, n_rows: usize) -> Result<(), OrchestratorError> {
-    let Response { inserted, duplicates, rejected } = response;
-    let distinct: std::collections::HashSet<_> = rejected.iter().map(|rejected| rejected.row).collect();
-    let in_range = distinct.len() == rejected.len() && distinct.iter().all(|row| *row < n_rows);
-    let accounted = inserted.checked_add(*duplicates).and_then(|n| n.checked_add(rejected.len() as u64));
-    if in_range && accounted == Some(n_rows as u64) {
+    if response.accounts_for(n_rows) {
         return Ok(());
     }
     Err(OrchestratorError::Unaccounted {
         n_rows,
-        inserted: *inserted,
-        duplicates: *duplicates,
-        n_rejected: rejected.len(),
+        inserted: response.inserted,
+        duplicates: response.duplicates,
+        n_rejected: response.rejected.len(),
     })
 }
 

@@ -14,7 +14,7 @@ pub mod ports;
 mod s3;
 mod upsert_function;
 
-pub use aws::aws_config;
+pub use aws::{Refusal, aws_config};
 pub use function::{run, run_with};
 pub use s3::Bucket;
 pub use upsert_function::UpsertFunction;

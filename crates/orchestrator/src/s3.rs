@@ -58,7 +58,7 @@ impl Bucket {
             ("InvalidBucketName", _) => {
                 "; set LANDING_BUCKET to the name of a bucket, for example LANDING_BUCKET=acme-landing-zone".to_owned()
             }
-            _ => refusal.remedy("AWS_ENDPOINT_URL_S3"),
+            _ => refusal.and_remedy("AWS_ENDPOINT_URL_S3"),
         };
         let what = format!("failed to put an object into the bucket {name}: {said}{remedy}");
         PortError { fate: *fate, what, source: None }

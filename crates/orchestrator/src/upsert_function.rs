@@ -76,7 +76,7 @@ impl UpsertFunction {
                     .to_owned()
             }
             "AccessDeniedException" => "; allow the orchestrator's role lambda:InvokeFunction on it".to_owned(),
-            _ => refusal.remedy("AWS_ENDPOINT_URL_LAMBDA"),
+            _ => refusal.and_remedy("AWS_ENDPOINT_URL_LAMBDA"),
         };
         let what = format!("failed to invoke the upsert function {}: {said}{remedy}", self.name);
         PortError { fate: *fate, what, source: None }

@@ -118,6 +118,29 @@ pub fn sample_query(pipeline: &Pipeline, limit: usize) -> String {
     )
 }
 
+/// Has the pipe look for objects that it was not told of: those of the last seven days.
+pub fn refresh_pipe(pipeline: &Pipeline) -> String {
+    format!("ALTER PIPE {} REFRESH", Names::of(pipeline).pipe)
+}
+
+/// How long Snowflake can be asked what a pipe has loaded: 14 days, less an hour so as not to ask for too much.
+///
+/// Source: Snowflake SQL reference, `COPY_HISTORY`.
+const LOAD_HISTORY_HOURS: u64 = 14 * 24 - 1;
+
+/// The objects of the last hours that the pipe could not load, or not all of: name, number of errors and the first of
+/// them; the latest first.
+pub fn load_errors_query(pipeline: &Pipeline, hours: u64, limit: usize) -> String {
+    let hours = hours.clamp(1, LOAD_HISTORY_HOURS);
+    format!(
+        "SELECT FILE_NAME, ERROR_COUNT, FIRST_ERROR_MESSAGE\nFROM TABLE({}.INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => {}, \
+         START_TIME => DATEADD(HOUR, -{hours}, CURRENT_TIMESTAMP())))\nWHERE ERROR_COUNT > 0 OR UPPER(STATUS) = 'LOAD FAILED'\n\
+         ORDER BY LAST_LOAD_TIME DESC\nLIMIT {limit}",
+        quoted(&pipeline.snowflake.database),
+        literal(&Names::of(pipeline).microbatch),
+    )
+}
+
 /// Quoted and qualified names of what the pipeline owns in Snowflake.
 struct Names {
     streaming: String,
@@ -211,6 +234,22 @@ mod tests {
     fn all(pipeline: &Pipeline) -> String {
         let scripts = scripts(pipeline);
         scripts.iter().map(|script| format!("==> {}\n{}", script.file_name, script.sql)).collect()
+    }
+
+    #[test]
+    fn what_the_pipe_did_not_load_can_be_asked_for() {
+        let pipeline = default_pipeline();
+        insta::assert_snapshot!(refresh_pipe(&pipeline), @r#"ALTER PIPE "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_PIPE" REFRESH"#);
+        insta::assert_snapshot!(load_errors_query(&pipeline, 24, 100), @r#"
+        SELECT FILE_NAME, ERROR_COUNT, FIRST_ERROR_MESSAGE
+        FROM TABLE("LANDFALL".INFORMATION_SCHEMA.COPY_HISTORY(TABLE_NAME => '"LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH"', START_TIME => DATEADD(HOUR, -24, CURRENT_TIMESTAMP())))
+        WHERE ERROR_COUNT > 0 OR UPPER(STATUS) = 'LOAD FAILED'
+        ORDER BY LAST_LOAD_TIME DESC
+        LIMIT 100
+        "#);
+        for (hours, asked) in [(0, 1), (335, 335), (336, 335), (u64::MAX, 335)] {
+            assert!(load_errors_query(&pipeline, hours, 1).contains(&format!("DATEADD(HOUR, -{asked}, ")));
+        }
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! `landfall demo`: the whole pipeline on this machine, and the proof that nothing is lost or doubled.
 
+mod balance;
 mod feed;
 mod look;
-mod reconcile;
 mod summary;
 mod watch;
 
@@ -51,7 +51,7 @@ async fn story(
 ) -> anyhow::Result<ExitCode> {
     let session = stack.snowflake.session(&stack.pipeline)?;
     // What an earlier run left behind is not this run's.
-    let before = reconcile::tables(&session, &stack.pipeline).await?;
+    let before = balance::tables(&session, &stack.pipeline).await?;
     let n_objects_before = look::objects(stack)?.len();
 
     progress.step("pushing records through");
@@ -60,9 +60,9 @@ async fn story(
     let elapsed = started.elapsed();
 
     progress.step("comparing what went in with what came out");
-    let reconciled = reconcile::reconcile(&run.sent, &before, stack, &session).await?;
+    let balance = balance::balance(&run.sent, &before, stack, &session).await?;
     let n_objects = look::objects(stack)?.len() - n_objects_before;
-    let summary = Summary::new(options, &run, &reconciled, n_objects, elapsed, stack);
+    let summary = Summary::new(options, &run, &balance, n_objects, elapsed, stack);
     let shown = look::show(&session, stack).await?;
     progress.clear();
     if options.json {

@@ -8,7 +8,7 @@ use landfall_local::lambda::FunctionReport;
 use landfall_local::stack::Stack;
 use serde::Serialize;
 
-use super::reconcile::Reconciled;
+use super::balance::Balance;
 use super::watch::Run;
 use crate::args::DemoOptions;
 
@@ -61,22 +61,22 @@ impl Summary {
     pub(super) fn new(
         options: &DemoOptions,
         run: &Run,
-        reconciled: &Reconciled,
+        balance: &Balance,
         n_objects: usize,
         elapsed: Duration,
         stack: &Stack,
     ) -> Self {
         let loads = run.load_errors.iter().map(|(key, reason)| format!("Snowpipe did not load {key}: {reason}"));
-        let faults: Vec<String> = reconciled.faults.iter().cloned().chain(loads).collect();
+        let faults: Vec<String> = balance.faults.iter().cloned().chain(loads).collect();
         let target = &stack.pipeline.snowflake;
         Self {
             reconciles: faults.is_empty(),
             seed: options.seed,
             records_in: run.sent.len(),
             objects_landed: n_objects,
-            rows_streaming: reconciled.n_streaming,
-            rows_microbatch: reconciled.n_microbatch,
-            dead_letters: reconciled.n_dead_letters,
+            rows_streaming: balance.n_streaming,
+            rows_microbatch: balance.n_microbatch,
+            dead_letters: balance.n_dead_letters,
             batches_retried: run.n_retries,
             records_given_up: run.n_given_up,
             seconds: rounded(elapsed.as_secs_f64()),

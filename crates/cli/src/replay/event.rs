@@ -7,7 +7,7 @@ use landfall_core::{Record, event};
 use crate::failure::Failure;
 
 /// What Lambda's Invoke API takes at once.
-const MAX_BYTES: usize = 6 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 6 * 1024 * 1024;
 
 /// A stored event.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The orchestrator, wherever it runs.
+//! The functions, wherever they run.
 
 use std::time::{Duration, Instant};
 
@@ -11,17 +11,16 @@ use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::invoke::{InvokeError, InvokeOutput};
 use aws_sdk_lambda::primitives::Blob;
 use landfall_core::config::Timeouts;
+use landfall_core::upsert;
 use landfall_local::s3::{ACCESS_KEY, SECRET_KEY};
 use serde::Deserialize;
 
 use super::event::Event;
-use crate::aws;
+use super::fault::InvokeFault;
 use crate::failure::Failure;
+use crate::objects::LOCAL_REGION;
 
-/// What local services are told; none of them looks at it.
-pub(super) const LOCAL_REGION: &str = "us-east-1";
-
-/// A function that takes events.
+/// A function that takes events, or rows.
 #[derive(Debug)]
 pub(super) struct Target {
     client: Client,
@@ -30,7 +29,7 @@ pub(super) struct Target {
     endpoint: Option<String>,
 }
 
-/// What the function said.
+/// What an orchestrator said.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub(super) text: String,
@@ -42,14 +41,6 @@ pub(super) struct Answer {
 #[serde(rename_all = "camelCase")]
 struct BatchResponse {
     batch_item_failures: Vec<serde_json::Value>,
-}
-
-/// What Lambda answers for a function that failed.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct FunctionFailure {
-    error_type: String,
-    error_message: String,
 }
 
 impl Target {
@@ -80,17 +71,55 @@ impl Target {
         configuration.environment()?.variables()?.get("LANDING_BUCKET").cloned()
     }
 
-    /// Invokes it synchronously.
+    /// Has an orchestrator take an event.
     ///
     /// # Errors
     /// It could not be invoked, failed, or answered that records are to be tried again.
-    pub(super) async fn invoke(&self, event: &Event) -> anyhow::Result<Answer> {
+    pub(super) async fn take(&self, event: &Event) -> Result<Answer, InvokeFault> {
         let started = Instant::now();
-        let payload = Blob::new(event.text.as_bytes());
-        let output = self.client.invoke().function_name(&self.name).payload(payload).send().await;
-        let output = output.map_err(|error| self.refused(error))?;
-        let text = self.answer(&output)?;
-        Ok(Answer { text, duration: started.elapsed() })
+        let payload = self.invoke(event.text.as_bytes().to_vec()).await?;
+        let text = String::from_utf8_lossy(&payload).into_owned();
+        match serde_json::from_slice::<BatchResponse>(&payload) {
+            Ok(response) if response.batch_item_failures.is_empty() => Ok(Answer { text, duration: started.elapsed() }),
+            Ok(_) => {
+                Err(InvokeFault::transient(anyhow::anyhow!("{} wants records to be tried again: {text}", self.name)))
+            }
+            Err(_) => Err(self.misunderstood(&text, "orchestrator")),
+        }
+    }
+
+    /// Has an upsert function merge rows.
+    ///
+    /// # Errors
+    /// It could not be invoked, failed, or did not say what became of each of the `n_rows` rows.
+    pub(super) async fn upsert(
+        &self,
+        request: &upsert::Request,
+        n_rows: usize,
+    ) -> Result<upsert::Response, InvokeFault> {
+        let payload = serde_json::to_vec(request).map_err(|error| InvokeFault::of_the_batch(error.into()))?;
+        let payload = self.invoke(payload).await?;
+        match serde_json::from_slice::<upsert::Response>(&payload) {
+            Ok(response) if response.accounts_for(n_rows) => Ok(response),
+            Ok(_) => {
+                let answer = String::from_utf8_lossy(&payload).into_owned();
+                Err(InvokeFault::transient(anyhow::anyhow!(
+                    "{} does not account for {n_rows} rows: {answer}",
+                    self.name
+                )))
+            }
+            Err(_) => Err(self.misunderstood(&String::from_utf8_lossy(&payload), "upsert function")),
+        }
+    }
+
+    async fn invoke(&self, payload: Vec<u8>) -> Result<Vec<u8>, InvokeFault> {
+        let output = self.client.invoke().function_name(&self.name).payload(Blob::new(payload)).send().await;
+        let InvokeOutput { payload, function_error, .. } = output.map_err(|error| self.refused(&error))?;
+        let payload = payload.map(Blob::into_inner).unwrap_or_default();
+        match function_error {
+            Some(_) => Err(InvokeFault::failed(&self.name, &payload)),
+            None => Ok(payload),
+        }
     }
 
     /// How to see what it landed, where nobody has said which bucket that is in.
@@ -101,61 +130,25 @@ impl Target {
         }
     }
 
-    fn answer(&self, output: &InvokeOutput) -> anyhow::Result<String> {
-        let payload = output.payload().map(Blob::as_ref).unwrap_or_default();
-        if output.function_error().is_some() {
-            return Err(self.failed(payload));
-        }
-        let text = String::from_utf8_lossy(payload).into_owned();
-        match serde_json::from_slice::<BatchResponse>(payload) {
-            Ok(response) if response.batch_item_failures.is_empty() => Ok(text),
-            Ok(_) => Err(anyhow::anyhow!("{} wants records to be tried again: {text}", self.name)),
-            Err(_) => Err(Failure {
-                what: format!("failed to understand the answer of {}: {text}", self.name),
-                remedy: "name Landfall's orchestrator: --function-name".to_owned(),
-            }
-            .into()),
-        }
+    fn misunderstood(&self, answer: &str, whom: &str) -> InvokeFault {
+        let what = format!("failed to understand the answer of {}: {answer}", self.name);
+        let remedy = format!("name Landfall's {whom}: --function-name");
+        InvokeFault::of_the_function(Failure { what, remedy }.into())
     }
 
-    /// The function's own words, which say what to change.
-    fn failed(&self, payload: &[u8]) -> anyhow::Error {
-        match serde_json::from_slice::<FunctionFailure>(payload) {
-            Ok(FunctionFailure { error_type, error_message }) => {
-                anyhow::anyhow!("{} failed: {error_type}: {error_message}", self.name)
-            }
-            Err(_) => anyhow::anyhow!("{} failed: {}", self.name, String::from_utf8_lossy(payload)),
+    fn refused(&self, error: &SdkError<InvokeError>) -> InvokeFault {
+        match &self.endpoint {
+            Some(endpoint) => InvokeFault::refused_here(&self.name, endpoint, error),
+            None => InvokeFault::refused(&self.name, error),
         }
-    }
-
-    fn refused(&self, error: SdkError<InvokeError>) -> anyhow::Error {
-        let body = error.raw_response().and_then(|response| response.body().bytes());
-        if let Some(body) = body
-            && serde_json::from_slice::<FunctionFailure>(body).is_ok()
-        {
-            return self.failed(body);
-        }
-        let Some(endpoint) = &self.endpoint else {
-            return aws::failure(&format!("failed to invoke {}", self.name), error);
-        };
-        let what = format!("failed to invoke {} at {endpoint}", self.name);
-        let (said, remedy) = match error.raw_response() {
-            Some(response) => {
-                let body = String::from_utf8_lossy(response.body().bytes().unwrap_or_default()).trim().to_owned();
-                (format!("HTTP {}: {body}", response.status()), "check --function-name, and what is printed there")
-            }
-            None => (
-                "nobody answers there".to_owned(),
-                "start it: cargo lambda watch -A 127.0.0.1 --ignore-changes --env-file dev.env; without --endpoint the \
-                 local stack is used",
-            ),
-        };
-        Failure { what: format!("{what}: {said}"), remedy: remedy.to_owned() }.into()
     }
 }
 
-/// The orchestrator's own time, and some for the way.
+/// The orchestrator's own time, the longer one, and some for the way.
 fn timeouts() -> TimeoutConfig {
     let limit = Timeouts::scaled(1.0).orchestrator_function() + Duration::from_secs(20);
     TimeoutConfig::builder().read_timeout(limit).build()
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,15 @@
 //! What an event left in the bucket.
 
 use std::collections::{BTreeSet, HashSet};
+use std::pin::pin;
 
 use aws_sdk_s3::Client;
-use aws_sdk_s3::config::{Credentials, Region};
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use landfall_core::dead_letter::DeadLetter;
-use landfall_core::{Batch, Pipeline, Position, Stage, landing};
-use landfall_local::s3::{ACCESS_KEY, SECRET_KEY};
+use landfall_core::{ArrivedAt, Batch, Pipeline, Position, Stage, landing};
 
-use super::invoke::LOCAL_REGION;
 use crate::aws;
-
-/// Objects looked at at once.
-const CONCURRENCY: usize = 16;
+use crate::objects::{self, CONCURRENCY, Place};
 
 /// Objects and dead letters shown of one event.
 const N_SHOWN: usize = 5;
@@ -24,6 +19,15 @@ const N_SHOWN: usize = 5;
 pub(super) struct Zone {
     client: Client,
     bucket: String,
+}
+
+/// The objects of an event.
+#[derive(Debug, Default)]
+pub(super) struct Objects {
+    /// Keys and how many rows each holds.
+    pub(super) there: Vec<(String, usize)>,
+    /// Keys that are not there, though this pipeline makes them of the event.
+    pub(super) missing: Vec<String>,
 }
 
 /// What is there of an event.
@@ -42,14 +46,7 @@ pub(super) struct Landed {
 impl Zone {
     /// A bucket of the local S3.
     pub(super) fn local(endpoint: &str, bucket: &str) -> Self {
-        let config = aws_sdk_s3::Config::builder()
-            .behavior_version_latest()
-            .endpoint_url(endpoint)
-            .force_path_style(true)
-            .region(Region::from_static(LOCAL_REGION))
-            .credentials_provider(Credentials::new(ACCESS_KEY, SECRET_KEY, None, None, "landfall"))
-            .build();
-        Self { client: Client::from_conf(config), bucket: bucket.to_owned() }
+        Self { client: objects::local_client(endpoint), bucket: bucket.to_owned() }
     }
 
     /// A bucket on AWS.
@@ -59,82 +56,75 @@ impl Zone {
 
     /// Looks for what the orchestrator makes of a batch: a key names its bytes, so what is there is just that.
     pub(super) async fn landed(&self, pipeline: &Pipeline, batch: &Batch) -> anyhow::Result<Landed> {
+        let Objects { there: objects, missing } = self.objects(pipeline, batch).await?;
+        let documents = || {
+            let poison = batch.poison.iter().map(|poison| &poison.document);
+            batch.rows.iter().map(|row| &row.document).chain(poison)
+        };
+        let documents: Vec<_> = documents().map(|document| (document.position(), document.source.arrived_at)).collect();
+        Ok(Landed {
+            place: format!("s3://{}/{}/", self.bucket, pipeline.landing.prefix),
+            objects,
+            missing,
+            dead_letters: self.dead_letters(pipeline, &documents).await?,
+            dead_letter_place: format!("s3://{}/{}/", self.bucket, pipeline.landing.dead_letter_prefix),
+        })
+    }
+
+    /// Which of the objects that the orchestrator makes of a batch are there.
+    pub(super) async fn objects(&self, pipeline: &Pipeline, batch: &Batch) -> anyhow::Result<Objects> {
         let expected = landing::objects(pipeline, &batch.rows).collect::<Result<Vec<_>, _>>()?;
         let found: Vec<bool> = stream::iter(expected.iter().map(|object| self.exists(&object.key)))
             .buffered(CONCURRENCY)
             .try_collect()
             .await?;
-        let (mut objects, mut missing) = (Vec::new(), Vec::new());
+        let mut objects = Objects::default();
         for (object, found) in expected.into_iter().zip(found) {
-            if found { objects.push((object.key, object.n_rows)) } else { missing.push(object.key) }
+            if found { objects.there.push((object.key, object.n_rows)) } else { objects.missing.push(object.key) }
         }
-        Ok(Landed {
-            place: format!("s3://{}/{}/", self.bucket, pipeline.landing.prefix),
-            objects,
-            missing,
-            dead_letters: self.dead_letters(pipeline, batch).await?,
-            dead_letter_place: format!("s3://{}/{}/", self.bucket, pipeline.landing.dead_letter_prefix),
-        })
+        Ok(objects)
     }
 
     async fn exists(&self, key: &str) -> anyhow::Result<bool> {
         match self.client.head_object().bucket(&self.bucket).key(key).send().await {
             Ok(_) => Ok(true),
             Err(error) if error.raw_response().is_some_and(|response| response.status().as_u16() == 404) => Ok(false),
-            Err(error) => Err(self.fault("look for", key, error)),
+            Err(error) => Err(aws::failure(&format!("failed to look for s3://{}/{key}", self.bucket), &error)),
         }
     }
 
-    /// The dead letters of a batch: those of the decoder, and those of rows that the warehouse refused.
-    async fn dead_letters(&self, pipeline: &Pipeline, batch: &Batch) -> anyhow::Result<Vec<DeadLetter>> {
-        let documents = || {
-            let poison = batch.poison.iter().map(|poison| &poison.document);
-            batch.rows.iter().map(|row| &row.document).chain(poison)
-        };
-        let positions: HashSet<Position> = documents().map(|document| document.position()).collect();
-        let prefixes: BTreeSet<String> = documents()
-            .map(|document| {
+    /// The dead letters of documents with these positions and arrivals: those of the decoder, and those of rows that the
+    /// warehouse refused.
+    pub(super) async fn dead_letters(
+        &self,
+        pipeline: &Pipeline,
+        documents: &[(Position, ArrivedAt)],
+    ) -> anyhow::Result<Vec<DeadLetter>> {
+        let positions: HashSet<&Position> = documents.iter().map(|(position, _)| position).collect();
+        let prefixes: BTreeSet<String> = documents
+            .iter()
+            .map(|(position, arrived_at)| {
                 let prefix = &pipeline.landing.dead_letter_prefix;
-                format!("{prefix}/{}/{}-", document.source.arrived_at.hour_path(), document.source.shard_id)
+                format!("{prefix}/{}/{}-", arrived_at.hour_path(), position.shard_id)
             })
             .collect();
-        let mut keys = Vec::new();
+        let mut all = Vec::new();
         for prefix in prefixes {
-            keys.extend(self.keys(&prefix).await?);
+            let place = Place::Bucket { client: self.client.clone(), bucket: self.bucket.clone(), prefix };
+            let listed = place.find().await?;
+            let mut objects = pin!(place.read_all(&listed));
+            while let Some((_, bytes)) = objects.next().await {
+                for line in std::str::from_utf8(&bytes?)?.lines() {
+                    all.push(serde_json::from_str::<DeadLetter>(line)?);
+                }
+            }
         }
-        let all: Vec<_> =
-            stream::iter(keys.iter().map(|key| self.letters(key))).buffered(CONCURRENCY).try_collect().await?;
         let is_of_batch = |letter: &DeadLetter| letter.position().is_some_and(|position| positions.contains(&position));
-        let mut letters: Vec<DeadLetter> = all.into_iter().flatten().filter(is_of_batch).collect();
+        let mut letters: Vec<DeadLetter> = all.into_iter().filter(is_of_batch).collect();
         letters.sort_by_key(DeadLetter::position);
         // One that was stored twice is one.
         letters.dedup_by_key(|letter| letter.position());
         Ok(letters)
-    }
-
-    async fn keys(&self, prefix: &str) -> anyhow::Result<Vec<String>> {
-        let mut pages = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix).into_paginator().send();
-        let mut keys = Vec::new();
-        while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| self.fault("list", prefix, error))?;
-            keys.extend(page.contents().iter().filter_map(|object| object.key().map(str::to_owned)));
-        }
-        Ok(keys)
-    }
-
-    async fn letters(&self, key: &str) -> anyhow::Result<Vec<DeadLetter>> {
-        let object = self.client.get_object().bucket(&self.bucket).key(key).send().await;
-        let object = object.map_err(|error| self.fault("read", key, error))?;
-        let bytes = object.body.collect().await?.into_bytes();
-        let lines = std::str::from_utf8(&bytes)?.lines();
-        Ok(lines.map(serde_json::from_str).collect::<Result<_, _>>()?)
-    }
-
-    fn fault<E>(&self, what: &str, key: &str, error: SdkError<E>) -> anyhow::Error
-    where
-        E: std::error::Error + ProvideErrorMetadata + Send + Sync + 'static,
-    {
-        aws::failure(&format!("failed to {what} s3://{}/{key}", self.bucket), error)
     }
 }
 
@@ -184,8 +174,9 @@ impl Landed {
     }
 
     /// Rows that the warehouse alone refused.
-    pub(super) fn n_refused(&self) -> usize {
-        self.dead_letters.iter().filter(|letter| letter.stage == Stage::Upsert).count()
+    pub(super) fn refused(&self) -> HashSet<Position> {
+        let refused = self.dead_letters.iter().filter(|letter| letter.stage == Stage::Upsert);
+        refused.filter_map(DeadLetter::position).collect()
     }
 
     /// Keys of the objects that are there.

@@ -1,189 +1,168 @@
-//! `landfall replay`: sends stored events through the orchestrator, and says what became of each.
+//! `landfall replay`: sends through the functions again what is stored, and says what became of it.
 
+mod arrived;
+mod dead_letters;
+mod destination;
 mod event;
+mod fault;
 mod invoke;
 mod landed;
+mod landing;
 mod loaded;
+mod on_failure;
+mod problems;
+mod redrive;
+mod split;
+mod stored;
+mod tally;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
-use landfall_core::Pipeline;
-use landfall_local::stack::{BUCKET, Connection, ORCHESTRATOR};
+use clap::{ArgGroup, Args};
 
-use self::event::Event;
-use self::invoke::Target;
-use self::landed::Zone;
-use crate::at_hand::{AtHand, StackOptions};
-use crate::console::{self, Progress};
+use self::arrived::Arrived;
+use self::destination::{Destination, Function};
+use self::landing::Loading;
+use self::redrive::Redrive;
+use crate::at_hand::StackOptions;
+use crate::console::Progress;
 use crate::interrupt::{stopped, unless_stopped};
-use crate::pipeline_file;
+use crate::objects::PlaceName;
+use crate::window::WindowOptions;
 
-/// What `cargo lambda watch` calls the orchestrator.
-const CARGO_LAMBDA_ORCHESTRATOR: &str = "orchestrator";
-
-/// Sends stored events through the orchestrator, as Lambda would, and prints for each what it answered and what landed.
+/// Sends stored events through the orchestrator, as Lambda would, and prints for each what it answered and what landed; or
+/// brings back what did not get through: dead letters, batches that were given up, rows that landed while upsert was off.
 ///
 /// On the local stack (the one that runs in DIR, or else one that is started for this and keeps what is in DIR) it
-/// returns when what landed is loaded. An event that comes again adds nothing.
+/// returns when what landed is loaded. Whatever comes again adds nothing: a row is known by its position.
 #[derive(Debug, Clone, Args)]
 #[command(
-    after_help = "Exit code: 0 when each event was taken, also with poison in it; 1 when one failed, or when on the local stack
-something of it is not where it has to be.
+    group = ArgGroup::new("source").required(true).args(["events", "dead_letters", "on_failure", "landing"]),
+    after_help = "A PLACE is s3://bucket/prefix or a folder. s3:// is the S3 of the local stack, with the buckets landfall-landing and
+landfall-on-failure; with --function-name that of AWS. What comes again adds nothing: a row is known by its position.
+
+Exit code: 0 when everything was taken, also with poison in it; 1 when something failed, could not be read or was
+rejected, or when on the local stack something of it is not where it has to be. Then run the same again: what is there
+already stays as it is.
 
 Examples:
   landfall replay events/kinesis-batch.json events/poison.json
   landfall replay --endpoint http://127.0.0.1:9000 events/kinesis-batch.json    under cargo lambda watch
   landfall replay --function-name landfall-orchestrator events/kinesis-batch.json    deployed, with AWS's own
-                                                                                 credentials and region"
+                                                                                 credentials and region
+After pipeline.toml has changed, what of the dead letters it takes now, and then with them in the tables:
+  landfall replay --dead-letters s3://landfall-landing/deadletter/ --since 2d --dry-run
+  landfall replay --dead-letters s3://landfall-landing/deadletter/ --since 2d
+Mended by hand, from copies:
+  landfall replay --dead-letters ./letters --function-name landfall-orchestrator
+After an outage that was longer than the mapping's patience:
+  landfall replay --on-failure s3://acme-on-failure/aws/lambda/ --function-name landfall-orchestrator
+After upsert was off:
+  landfall replay --landing s3://acme-landing-zone/kinesiscsv/ --since 6h --function-name landfall-upsert"
 )]
 pub(crate) struct ReplayOptions {
     /// Files with one Kinesis event each, as Lambda receives them.
-    #[arg(required = true, value_name = "EVENT")]
+    #[arg(value_name = "EVENT", conflicts_with_all = ["since", "until", "dry_run"])]
     events: Vec<PathBuf>,
+
+    /// Send the documents of dead letters (.jsonl) through the orchestrator, each at its old position. The letters stay where
+    /// they are; what is poison still is a letter once more.
+    #[arg(long, value_name = "PLACE")]
+    dead_letters: Option<PlaceName>,
+
+    /// Send the batches of an on-failure destination through the orchestrator, each whole. The objects stay where they are.
+    #[arg(long, value_name = "PLACE")]
+    on_failure: Option<PlaceName>,
+
+    /// Send the rows of landed objects (.csv, .csv.gz, .csv.zst) through upsert into the streaming table.
+    #[arg(long, value_name = "PLACE")]
+    landing: Option<PlaceName>,
+
+    #[command(flatten)]
+    window: WindowOptions,
+
+    /// Send nothing: say what would land by this pipeline and what is poison still. What the warehouse alone refuses shows
+    /// only when it is sent.
+    #[arg(long)]
+    dry_run: bool,
 
     /// Invoke the function at this URL: that of `cargo lambda watch`, which works with the stack in DIR.
     #[arg(long, value_name = "URL")]
     endpoint: Option<String>,
 
     /// Invoke this function of AWS, with AWS's own credentials and region; with --endpoint, the function's name there
-    /// [default: the local stack's; with --endpoint, orchestrator].
+    /// [default: the local stack's; with --endpoint, orchestrator, or upsert for --landing].
     #[arg(long, value_name = "NAME")]
     function_name: Option<String>,
 
-    /// Where a deployed function lands its objects [default: what its LANDING_BUCKET says].
-    #[arg(long, value_name = "BUCKET", requires = "function_name", conflicts_with = "endpoint")]
+    /// Where a deployed orchestrator lands its objects [default: what its LANDING_BUCKET says].
+    #[arg(long, value_name = "BUCKET", requires = "function_name", conflicts_with_all = ["endpoint", "landing"])]
     bucket: Option<String>,
 
     #[command(flatten)]
     stack: StackOptions,
 }
 
-/// Where events go, and where to look for what they became.
-struct Replay {
-    target: Target,
-    pipeline: Pipeline,
-    zone: Option<Zone>,
-    local: Option<Connection>,
+impl ReplayOptions {
+    /// Where objects are read from, if not events from files.
+    fn place(&self) -> Option<&PlaceName> {
+        self.dead_letters.as_ref().or(self.on_failure.as_ref()).or(self.landing.as_ref())
+    }
+
+    /// Whether a stack has something to do: a dry run over a folder needs none.
+    fn needs_stack(&self) -> bool {
+        !(self.dry_run && matches!(self.place(), Some(PlaceName::Folder(_))))
+    }
 }
 
-/// Replays the events. Ctrl-C stops it, and the stack if that is its own.
+/// Replays what the options name. Ctrl-C stops it, and the stack if that is its own.
 pub(crate) async fn run(options: ReplayOptions) -> anyhow::Result<ExitCode> {
     let progress = Progress::new();
     let events = event::read(&options.events)?;
-    let Some(prepared) = unless_stopped(prepare(&options, &progress)).await else {
+    let function = if options.landing.is_some() { Function::Upsert } else { Function::Orchestrator };
+    let prepared = Destination::prepare(&options, function, options.needs_stack(), &progress);
+    let Some(prepared) = unless_stopped(prepared).await else {
         return Ok(stopped(&progress));
     };
-    let (replay, at_hand) = prepared?;
-    let done = unless_stopped(replay.all(&events, &progress)).await;
+    let (to, at_hand) = prepared?;
+    let done = unless_stopped(async {
+        match options.place() {
+            Some(place) => recover(&options, place, &to, &progress).await,
+            None => stored::replay(&to, &events, &progress).await,
+        }
+    })
+    .await;
     if let Some(at_hand) = at_hand {
         at_hand.stop().await;
     }
     done.unwrap_or_else(|| Ok(stopped(&progress)))
 }
 
-async fn prepare(options: &ReplayOptions, progress: &Progress) -> anyhow::Result<(Replay, Option<AtHand>)> {
-    if let Some(endpoint) = &options.endpoint {
-        let name = options.function_name.as_deref().unwrap_or(CARGO_LAMBDA_ORCHESTRATOR);
-        let local = Connection::find(&options.stack.dir).await?;
-        let pipeline = match &local {
-            Some(local) => {
-                options.stack.check(local)?;
-                local.pipeline.clone()
-            }
-            None => pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline,
-        };
-        let zone = local.as_ref().map(|local| Zone::local(&local.endpoints.s3, BUCKET));
-        return Ok((Replay { target: Target::at(endpoint, name), pipeline, zone, local }, None));
+/// Brings back what a place holds.
+async fn recover(
+    options: &ReplayOptions,
+    name: &PlaceName,
+    to: &Destination,
+    progress: &Progress,
+) -> anyhow::Result<ExitCode> {
+    let place = to.place(name)?;
+    let arrived = Arrived { window: options.window.window(), are_times_known: to.is_deployed() };
+    progress.step(&format!("reading {name}"));
+    if options.landing.is_some() {
+        let listed = landing::list(&place, arrived).await?;
+        let mut loading = Loading::new(to, options.dry_run, progress);
+        let done = loading.load(&place, &listed, arrived).await;
+        return loading.finish(done).await;
     }
-    if let Some(name) = &options.function_name {
-        let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline;
-        let aws = landfall_orchestrator::aws_config().await?;
-        let target = Target::deployed(&aws, name);
-        let bucket = match &options.bucket {
-            Some(bucket) => Some(bucket.clone()),
-            None => target.landing_bucket().await,
-        };
-        let zone = bucket.map(|bucket| Zone::deployed(&aws, &bucket));
-        return Ok((Replay { target, pipeline, zone, local: None }, None));
+    if options.on_failure.is_some() {
+        let listed = on_failure::list(&place, arrived).await?;
+        let mut redrive = Redrive::new(to, "record", options.dry_run, progress);
+        let done = on_failure::redrive(&place, &listed, arrived, &mut redrive).await;
+        return redrive.finish(done).await;
     }
-    let at_hand = AtHand::get(&options.stack, progress).await?;
-    let local = at_hand.connection.clone();
-    let replay = Replay {
-        target: Target::at(&local.endpoints.lambda, ORCHESTRATOR),
-        pipeline: local.pipeline.clone(),
-        zone: Some(Zone::local(&local.endpoints.s3, BUCKET)),
-        local: Some(local),
-    };
-    Ok((replay, Some(at_hand)))
-}
-
-impl Replay {
-    async fn all(&self, events: &[Event], progress: &Progress) -> anyhow::Result<ExitCode> {
-        let mut n_failed = 0;
-        for event in events {
-            progress.step(&format!("replaying {}", event.name));
-            let outcome = self.one(event).await;
-            progress.clear();
-            match outcome {
-                Ok(Outcome { lines, n_faults }) => {
-                    n_failed += usize::from(n_faults > 0);
-                    console::print(&lines.join("\n"))?;
-                }
-                Err(error) => {
-                    n_failed += 1;
-                    console::print(&format!("{}: failed", event.title()))?;
-                    console::print_failure(&error);
-                }
-            }
-        }
-        let n_events = events.len();
-        if n_events > 1 {
-            console::print(&format!("\n{n_events} events: {} taken, {n_failed} failed", n_events - n_failed))?;
-        }
-        Ok(if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    async fn one(&self, event: &Event) -> anyhow::Result<Outcome> {
-        let answer = self.target.invoke(event).await?;
-        let batch = landfall_core::decode(&self.pipeline, &event.records);
-        let mut lines =
-            vec![event.title(), format!("  answered  {} in {} ms", answer.text, answer.duration.as_millis())];
-        let landed = match &self.zone {
-            Some(zone) => zone.landed(&self.pipeline, &batch).await,
-            None => Err(anyhow::anyhow!("{}", self.target.how_to_look())),
-        };
-        let mut faults = Vec::new();
-        match (landed, &self.local) {
-            (Ok(landed), Some(local)) => {
-                lines.extend(landed.lines());
-                faults.extend(landed.faults(&batch));
-                let loaded = loaded::look(local, &batch).await?;
-                lines.push(loaded.line(local));
-                faults.extend(loaded.faults(&batch, &landed, local));
-            }
-            // What is deployed may have another pipeline, or LANDING=off: what is not there is worth a line and no fault.
-            (Ok(landed), None) => {
-                lines.extend(landed.lines());
-                lines.extend(landed.faults(&batch).iter().map(|fault| format!("  but       {fault}")));
-            }
-            (Err(error), None) => lines.push(format!(
-                "  expected  {} rows and {} dead letters by this pipeline; not looked for: {error}",
-                batch.rows.len(),
-                batch.poison.len()
-            )),
-            (Err(error), Some(_)) => return Err(error),
-        }
-        lines.extend(faults.iter().map(|fault| format!("  FAULT     {fault}")));
-        Ok(Outcome { lines, n_faults: faults.len() })
-    }
-}
-
-/// What became of an event that was taken.
-struct Outcome {
-    /// As they are printed.
-    lines: Vec<String>,
-    /// What is not where it has to be.
-    n_faults: usize,
+    let listed = dead_letters::list(&place, arrived).await?;
+    let mut redrive = Redrive::new(to, "document", options.dry_run, progress);
+    let done = dead_letters::redrive(&place, &listed, arrived, &mut redrive).await;
+    redrive.finish(done).await
 }

@@ -12,6 +12,8 @@ mod messages;
 #[cfg(target_os = "linux")]
 mod processes;
 mod readme;
+mod reconcile;
+mod recovery;
 mod replay;
 mod sql;
 mod support;

@@ -3,7 +3,7 @@ use std::time::SystemTime;
 
 use landfall_core::dead_letter::DeadLetter;
 use landfall_core::upsert::{Rejected, Request};
-use landfall_core::{ArrivedAt, Record, SequenceNumber};
+use landfall_core::{ArrivedAt, Record, SequenceNumber, Stage};
 
 use super::*;
 use crate::error::{Fate, PortError};

@@ -1,15 +1,16 @@
-//! Compares what went in with what came out, position by position.
+//! Balances what went in against what came out, position by position.
 
 use std::collections::{HashMap, HashSet};
 
 use landfall_core::dead_letter::DeadLetter;
-use landfall_core::pipeline::{N_POSITION_COLUMNS, PROVENANCE};
 use landfall_core::{Pipeline, Position};
 use landfall_local::files;
 use landfall_local::stack::{BUCKET, Stack};
-use landfall_snowflake::{Session, sql};
+use landfall_snowflake::Session;
 
 use super::feed::Sent;
+use crate::positions;
+use crate::window::Window;
 
 /// How often each position stands in a place.
 pub(super) type Counts = HashMap<Position, u64>;
@@ -21,9 +22,9 @@ pub(super) struct Tables {
     pub(super) microbatch: Counts,
 }
 
-/// What the comparison came to.
+/// What it came to.
 #[derive(Debug)]
-pub(super) struct Reconciled {
+pub(super) struct Balance {
     /// This run's rows in the streaming table.
     pub(super) n_streaming: u64,
     /// This run's rows in the micro-batch table.
@@ -37,31 +38,28 @@ pub(super) struct Reconciled {
 /// Reads the positions in both tables.
 pub(super) async fn tables(session: &Session, pipeline: &Pipeline) -> anyhow::Result<Tables> {
     Ok(Tables {
-        streaming: positions(session, pipeline, &pipeline.snowflake.streaming_table).await?,
-        microbatch: positions(session, pipeline, &pipeline.snowflake.microbatch_table).await?,
+        streaming: counts(session, pipeline, &pipeline.snowflake.streaming_table).await?,
+        microbatch: counts(session, pipeline, &pipeline.snowflake.microbatch_table).await?,
     })
 }
 
-async fn positions(session: &Session, pipeline: &Pipeline, table: &str) -> anyhow::Result<Counts> {
-    let columns: Vec<_> = PROVENANCE.iter().take(N_POSITION_COLUMNS).map(|(name, ..)| sql::quoted(name)).collect();
-    let table = sql::qualified(&[&pipeline.snowflake.database, &pipeline.snowflake.schema, table]);
-    let result = session.query(&format!("SELECT {} FROM {table}", columns.join(", ")), &[]).await?;
+async fn counts(session: &Session, pipeline: &Pipeline, table: &str) -> anyhow::Result<Counts> {
     let mut counts = Counts::new();
-    for row in &result.rows {
-        let position =
-            Position::from_columns(row).ok_or_else(|| anyhow::anyhow!("a row of {table} has no position: {row:?}"))?;
-        *counts.entry(position).or_default() += 1;
-    }
+    let all = Window { since: None, until: None };
+    positions::of_table(session, pipeline, table, all, |position, n_rows| {
+        *counts.entry(position).or_default() += n_rows
+    })
+    .await?;
     Ok(counts)
 }
 
 /// Compares the records sent with both tables and the dead letters. `before` stood in the tables already.
-pub(super) async fn reconcile(
+pub(super) async fn balance(
     sent: &[Sent],
     before: &Tables,
     stack: &Stack,
     session: &Session,
-) -> anyhow::Result<Reconciled> {
+) -> anyhow::Result<Balance> {
     let after = tables(session, &stack.pipeline).await?;
     let dead_letters = dead_letters(stack)?;
     let sent_positions: HashSet<&Position> = sent.iter().map(|sent| &sent.position).collect();
@@ -75,7 +73,7 @@ pub(super) async fn reconcile(
         compare(name, sent, counts, &dead_letters, &mut faults);
         strangers(name, &sent_positions, counts, before, &mut faults);
     }
-    Ok(Reconciled {
+    Ok(Balance {
         n_streaming: of_this_run(&after.streaming),
         n_microbatch: of_this_run(&after.microbatch),
         n_dead_letters: of_this_run(&dead_letters),
