@@ -1,6 +1,7 @@
 //! `landfall`: runs the pipeline on a laptop and looks at what it does.
 
 mod args;
+mod arrived;
 mod at_hand;
 mod aws;
 mod check;

@@ -15,7 +15,7 @@ use landfall_snowflake::Session;
 
 use self::compare::{Store, Tally};
 use self::report::{Names, Owner, Report};
-use self::stored::Scope;
+use crate::arrived::Arrived;
 use crate::at_hand::{AtHand, StackOptions};
 use crate::console::{self, Progress};
 use crate::failure::Failure;
@@ -88,7 +88,7 @@ struct Reconcile<'a> {
     landing: Place,
     dead_letters: Place,
     stores: Vec<Store>,
-    scope: Scope,
+    arrived: Arrived,
     owner: Owner<'a>,
     progress: &'a Progress,
 }
@@ -140,7 +140,7 @@ async fn on_stack(
         landing: place(&landing.prefix),
         dead_letters: place(&landing.dead_letter_prefix),
         stores,
-        scope: Scope { window: options.window.window(), by_writing: false },
+        arrived: Arrived { window: options.window.window(), are_times_known: false },
         owner: Owner::Stack(&options.stack.dir),
         progress,
     };
@@ -168,7 +168,7 @@ async fn on_account(
         landing: place(&pipeline.landing.prefix),
         dead_letters: place(&pipeline.landing.dead_letter_prefix),
         stores,
-        scope: Scope { window, by_writing: true },
+        arrived: Arrived { window, are_times_known: true },
         owner: Owner::Account,
         progress,
         pipeline,
@@ -191,9 +191,9 @@ async fn on_account(
 impl Reconcile<'_> {
     async fn report(&self) -> anyhow::Result<Report> {
         let mut tally = Tally::default();
-        let mut read = stored::dead_letters(&self.dead_letters, &self.scope, &mut tally, self.progress).await?;
+        let mut read = stored::dead_letters(&self.dead_letters, self.arrived, &mut tally, self.progress).await?;
         if self.stores.contains(&Store::Landing) {
-            let landed = stored::landed(&self.landing, &self.scope, &mut tally, self.progress).await?;
+            let landed = stored::landed(&self.landing, self.arrived, &mut tally, self.progress).await?;
             read.n_objects += landed.n_objects;
             read.unreadable.extend(landed.unreadable);
         }
@@ -204,11 +204,11 @@ impl Reconcile<'_> {
             if self.stores.contains(&store) {
                 self.progress.step(&format!("asking for the positions in {table}"));
                 let tell = |position, n_rows| tally.row(store, position, n_rows);
-                positions::of_table(&self.session, &self.pipeline, table, self.scope.window, tell).await?;
+                positions::of_table(&self.session, &self.pipeline, table, self.arrived.window, tell).await?;
             }
         }
         self.progress.step("comparing");
-        let window = self.scope.window;
+        let window = self.arrived.window;
         let names = Names::new(&self.pipeline, (&self.landing, &self.dead_letters), window, self.owner);
         Ok(Report::new(window, &tally.compare(&self.stores), read, names))
     }

@@ -4,9 +4,9 @@ use futures::StreamExt as _;
 use landfall_core::Record;
 use landfall_core::dead_letter::{self, DeadLetter, RedriveError};
 
-use super::arrived::Arrived;
 use super::redrive::Redrive;
 use super::split::{self, MAX_RECORD_BYTES, Seen, Sized};
+use crate::arrived::Arrived;
 use crate::failure::Failure;
 use crate::objects::{self, Listed, Place};
 

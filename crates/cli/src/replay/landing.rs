@@ -7,12 +7,12 @@ use futures::StreamExt as _;
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES};
 use landfall_core::{Position, Row, landing};
 
-use super::arrived::Arrived;
 use super::destination::Destination;
 use super::fault::patiently;
 use super::landed::n;
 use super::loaded;
 use super::problems::Problems;
+use crate::arrived::Arrived;
 use crate::console::Progress;
 use crate::failure::Failure;
 use crate::objects::{self, Listed, Place};

@@ -1,6 +1,5 @@
 //! `landfall replay`: sends through the functions again what is stored, and says what became of it.
 
-mod arrived;
 mod dead_letters;
 mod destination;
 mod event;
@@ -21,10 +20,10 @@ use std::process::ExitCode;
 
 use clap::{ArgGroup, Args};
 
-use self::arrived::Arrived;
 use self::destination::{Destination, Function};
 use self::landing::Loading;
 use self::redrive::Redrive;
+use crate::arrived::Arrived;
 use crate::at_hand::StackOptions;
 use crate::console::Progress;
 use crate::interrupt::{stopped, unless_stopped};

@@ -4,10 +4,10 @@ use futures::StreamExt as _;
 use landfall_core::event;
 use serde::Deserialize;
 
-use super::arrived::Arrived;
 use super::event::{Event, MAX_BYTES};
 use super::landed::n;
 use super::redrive::Redrive;
+use crate::arrived::Arrived;
 use crate::failure::Failure;
 use crate::objects::{self, Listed, Place};
 

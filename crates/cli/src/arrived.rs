@@ -15,16 +15,16 @@ const ORDER_MARGIN_MS: i64 = 60 * 60 * 1000;
 
 /// A window, and what is known of the place that is looked at.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Arrived {
-    pub(super) window: Window,
+pub(crate) struct Arrived {
+    pub(crate) window: Window,
     /// Whether objects were written by the clock that arrivals are told by. Those of a laptop may be copies, and hold records
     /// with invented times.
-    pub(super) are_times_known: bool,
+    pub(crate) are_times_known: bool,
 }
 
 impl Arrived {
     /// Whether an object was written late enough: what arrived later is not in it.
-    pub(super) fn may_hold(self, object: &Listed) -> bool {
+    pub(crate) fn may_hold(self, object: &Listed) -> bool {
         let (Some(since), Some(written_at), true) = (self.window.since, object.written_at, self.are_times_known) else {
             return true;
         };
@@ -33,7 +33,7 @@ impl Arrived {
     }
 
     /// The same of an object whose key says the hour in which its first row or letter arrived.
-    pub(super) fn may_hold_by_key(self, object: &Listed) -> bool {
+    pub(crate) fn may_hold_by_key(self, object: &Listed) -> bool {
         let is_too_late = |until: ArrivedAt| {
             hour(&object.key).is_some_and(|hour| hour.as_millis() >= until.as_millis().saturating_add(ORDER_MARGIN_MS))
         };
@@ -74,5 +74,22 @@ mod tests {
         check((None, Some("2026-11-20 13:30:00")), key, now, true);
         check((None, Some("2026-11-20 12:59:00")), key, now, false);
         check((None, Some("2026-11-20 12:59:00")), "copied/shardId-0-1-2-x.jsonl", now, true);
+        // A batch that was tried again for days begins before the window and may reach into it.
+        check((Some("2026-11-22 15:00:00"), None), key, "2026-11-22 15:00:00", true);
+        // The clocks of Kinesis and of S3 are not one.
+        check((Some("2026-11-20 15:05:00"), None), key, now, true);
+        check((Some("2026-11-20 15:05:01"), None), key, now, false);
+    }
+
+    #[test]
+    fn an_hour_is_read_from_a_key_of_ours() {
+        let at = |text: &str| ArrivedAt::from_text(text).unwrap();
+        let check = |key: &str, expected: Option<&str>| assert_eq!(hour(key), expected.map(at), "{key}");
+        check("kinesiscsv/sensor-6/2026/11/20/14/shard-1-2-3.csv", Some("2026-11-20 14:00:00"));
+        check("deadletter/2026/11/20/14/shard-1-2-3.jsonl", Some("2026-11-20 14:00:00"));
+        check("2026/11/20/14/x.csv", Some("2026-11-20 14:00:00"));
+        for key in ["", "x.csv", "11/20/14/x.csv", "2026/13/20/14/x.csv", "a/b/c/d/x.csv"] {
+            check(key, None);
+        }
     }
 }
