@@ -93,3 +93,25 @@ fn region_of(response: &HttpResponse) -> Option<&str> {
     };
     response.headers().get("x-amz-bucket-region").or_else(in_body)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(code: &str, said: &str, endpoint: Option<&str>, expected: Option<&str>) {
+        let refusal = Refusal { fate: Fate::Setup, code: code.to_owned(), said: said.to_owned(), region: None };
+        assert_eq!(refusal.remedy(endpoint).as_deref(), expected, "{code} {said}");
+    }
+
+    #[test]
+    fn credentials_and_silence_have_one_remedy_for_all_services() {
+        let expired = Some("get new credentials, for example with aws configure export-credentials --format env");
+        check("ExpiredTokenException", "", None, expired);
+        let network = Some("check the network (in a VPC: an endpoint for the service) and AWS_REGION");
+        check("", "no answer (refused)", None, network);
+        let or_variable = "check the network (in a VPC: an endpoint for the service), AWS_REGION and, if it is set, X";
+        check("", "no answer (refused)", Some("X"), Some(or_variable));
+        check("NoSuchBucket", "", None, None);
+    }
+}

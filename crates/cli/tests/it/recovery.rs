@@ -117,6 +117,14 @@ async fn dead_letters_come_back_at_their_own_positions_and_once() {
         assert_eq!(rows(dir.path(), table), expected, "{table}");
     }
 
+    let until = |moment| {
+        let mut command = replay(dir.path(), &ignore);
+        command.args(["--dry-run", "--until", moment, "--dead-letters"]).arg(&letters);
+        said(&mut command, 0).0
+    };
+    assert!(until("2026-11-20 14:00").starts_with("0 documents in 0 events"));
+    assert!(until("2026-11-20 14:01").contains("\n3 documents in 1 event"));
+
     // A second time, from copies, one of them spoiled, and with a row that the warehouse refused and takes now.
     let data = r#"{"sensorId":9}"#;
     let poison = decode(&Pipeline::from_toml(PIPELINE).unwrap(), &[record(103, data)]).rows;
@@ -247,6 +255,9 @@ async fn what_landed_goes_into_the_streaming_table_once() {
     let (out, _) = landing(&["--dry-run"], 0);
     assert_eq!(out, "5 rows in 5 objects would go into KINESIS_SENSORS_STREAMING; nothing was sent\n");
     assert!(!dir.path().join("s3").exists());
+
+    let (out, _) = landing(&["--dry-run", "--since", "2026-11-21"], 0);
+    assert!(out.starts_with("0 rows in 5 objects would go"), "{out}");
 
     let (out, _) = landing(&[], 0);
     assert_eq!(out, "5 rows in 5 objects: 5 inserted into KINESIS_SENSORS_STREAMING, 0 already there, 0 rejected\n");
