@@ -6,7 +6,8 @@ use std::process::{Command, Output};
 use std::time::Duration;
 
 use bytes::Bytes;
-use landfall_core::{ArrivedAt, Pipeline, Record, SequenceNumber, dead_letter, decode, event, landing};
+use landfall_core::dead_letter::DeadLetter;
+use landfall_core::{ArrivedAt, Pipeline, Poison, Record, SequenceNumber, decode, event, landing};
 use landfall_local::event_source_mapping::{EventSourceMapping, Settings};
 use landfall_local::files;
 use landfall_local::lambda::{Invoke, Invoked};
@@ -125,12 +126,16 @@ async fn dead_letters_come_back_at_their_own_positions_and_once() {
     assert!(until("2026-11-20 14:00").starts_with("0 documents in 0 events"));
     assert!(until("2026-11-20 14:01").contains("\n3 documents in 1 event"));
 
-    // A second time, from copies, one of them spoiled, and with a row that the warehouse refused and takes now.
-    let data = r#"{"sensorId":9}"#;
-    let poison = decode(&Pipeline::from_toml(PIPELINE).unwrap(), &[record(103, data)]).rows;
-    let refused = dead_letter::DeadLetter::from(&landfall_core::Poison::refused(&poison[0], "100038", "why"));
-    let good = serde_json::to_string(&refused).unwrap();
-    std::fs::write(letters.join("b.jsonl"), format!("{{\"stage\":\n{good}\n{good}\n")).unwrap();
+    // A second time, from copies, one of them spoiled, and with two rows that the warehouse refused: one of them it takes
+    // now, the other not (the local one holds an integer in 64 bits).
+    let refused = |number, data: &str| {
+        let rows = decode(&Pipeline::from_toml(PIPELINE).unwrap(), &[record(number, data)]).rows;
+        let letter = DeadLetter::from(&Poison::refused(&rows[0], "100038", "why"));
+        serde_json::to_string(&letter).unwrap()
+    };
+    let (good, bad) =
+        (refused(103, r#"{"sensorId":9}"#), refused(104, &format!("{{\"sensorId\":{}}}", "9".repeat(30))));
+    std::fs::write(letters.join("b.jsonl"), format!("{{\"stage\":\n{good}\n{good}\n{bad}\n")).unwrap();
     let (out, error) = said(replay(dir.path(), &ignore).arg("--dead-letters").arg(&letters), 1);
 
     let name = letters.join("b.jsonl").display().to_string();
@@ -138,7 +143,10 @@ async fn dead_letters_come_back_at_their_own_positions_and_once() {
         error.contains(&format!("error: failed to redrive line 1 of {name}: it is no dead letter: EOF")),
         "{error}"
     );
-    assert!(out.contains("4 documents taken in 1 event: 3 landed now, 1 still poison"), "{out}");
+    assert!(out.contains("\n5 documents taken in 1 event: 3 landed now, 2 still poison\n"), "{out}");
+    let of_warehouse = out.lines().skip_while(|line| !line.contains("1 × the warehouse refused the row: "));
+    assert_eq!(of_warehouse.map(str::trim).nth(1), Some("shardId-000000000000:104:0:0"), "{out}");
+    assert!(!out.contains("row not in") && !out.contains("rows not in"), "{out}");
     let expected = [&expected[..], &["103:0 9 -"]].concat();
     for table in tables.iter().chain(&["kinesis_sensors_streaming"]) {
         assert_eq!(rows(dir.path(), table), expected, "{table}");
@@ -275,21 +283,22 @@ async fn what_landed_goes_into_the_streaming_table_once() {
     "#);
     assert_eq!(rows(dir.path(), "kinesis_sensors_microbatch"), Vec::<String>::new());
 
-    // Again, with what the warehouse refuses (the local one holds an integer in 64 bits) and what nobody can read.
+    // Again, with what the warehouse refuses: the local one holds an integer in 64 bits.
     land(&new, 104, &format!("{{\"sensorId\":{}}}", "9".repeat(30)));
+    let (out, _) = landing(&[], 1);
+    assert!(out.starts_with("  rejected  shardId-000000000000:104:0:0  "), "{out}");
+    let summary = "6 rows in 6 objects: 0 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 1 rejected\n";
+    assert!(out.ends_with(summary), "{out}");
+
+    // And with what nobody can read.
     std::fs::write(zone.join("broken.csv"), "a,\"b\"c\n").unwrap();
-    std::fs::write(
-        zone.join("changed.csv"),
-        "s,1,0,0,key,2026-11-20 14:00:00.123,64.5\ns,2,0,0,key,2026-11-20 14:00:00.123,9\n",
-    )
-    .unwrap();
+    let lines = "s,1,0,0,key,2026-11-20 14:00:00.123,64.5\ns,2,0,0,key,2026-11-20 14:00:00.123,9\n";
+    std::fs::write(zone.join("changed.csv"), lines).unwrap();
     let (out, error) = landing(&[], 1);
-    assert!(
-        out.contains("7 rows in 7 objects: 1 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 1 rejected\n"),
-        "{out}"
-    );
-    assert!(out.contains("  rejected  shardId-000000000000:104:0:0  "), "{out}");
-    assert!(out.ends_with("2 could not be used: run the same again when that is mended; what is there already is found by its position and stays as it is\n"), "{out}");
+    let summary = "7 rows in 7 objects: 1 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 1 rejected\n\
+                   2 could not be used: run the same again when that is mended; what is there already is found by its \
+                   position and stays as it is\n";
+    assert!(out.ends_with(summary), "{out}");
     let zone = zone.display();
     assert!(
         error.contains(&format!(
