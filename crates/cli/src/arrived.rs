@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use landfall_core::ArrivedAt;
 
-use crate::objects::Listed;
+use crate::objects::{Listed, Place};
 use crate::window::Window;
 
 /// By how much clocks may differ, and S3's times be rounded.
@@ -23,6 +23,12 @@ pub(crate) struct Arrived {
 }
 
 impl Arrived {
+    /// What is known of a place's times: those of AWS's own buckets are Kinesis's, or nearly. A folder holds copies, also
+    /// where they are sent to AWS.
+    pub(crate) fn new(window: Window, place: &Place, is_deployed: bool) -> Self {
+        Self { window, are_times_known: is_deployed && matches!(place, Place::Bucket { .. }) }
+    }
+
     /// Whether an object was written late enough: what arrived later is not in it.
     pub(crate) fn may_hold(self, object: &Listed) -> bool {
         let (Some(since), Some(written_at), true) = (self.window.since, object.written_at, self.are_times_known) else {
@@ -60,7 +66,10 @@ mod tests {
         let object = Listed { key: key.to_owned(), written_at, n_bytes: 1 };
         let window = Window { since: window.0.map(at), until: window.1.map(at) };
         assert_eq!(Arrived { window, are_times_known: true }.may_hold_by_key(&object), expected, "{key} {written}");
-        assert!(Arrived { window: Window { until: None, ..window }, are_times_known: false }.may_hold_by_key(&object));
+        // Where times are not known, it is as if nobody had said since when.
+        let by_key = Arrived { window: Window { since: None, ..window }, are_times_known: true };
+        let untold = Arrived { window, are_times_known: false };
+        assert_eq!(untold.may_hold_by_key(&object), by_key.may_hold_by_key(&object), "{key} {written}");
     }
 
     #[test]
@@ -79,6 +88,25 @@ mod tests {
         // The clocks of Kinesis and of S3 are not one.
         check((Some("2026-11-20 15:05:00"), None), key, now, true);
         check((Some("2026-11-20 15:05:01"), None), key, now, false);
+        check((Some("2026-11-20 15:05:01"), Some("2026-11-20 16:00:00")), key, now, false);
+        check((Some("2026-11-20 11:00:00"), Some("2026-11-20 12:59:00")), key, now, false);
+    }
+
+    #[test]
+    fn the_times_of_copies_are_not_believed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("copy.jsonl");
+        std::fs::write(&file, "").unwrap();
+        let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1);
+        std::fs::File::options().append(true).open(&file).unwrap().set_modified(long_ago).unwrap();
+        let object =
+            Listed { key: "copy.jsonl".to_owned(), written_at: file.metadata().unwrap().modified().ok(), n_bytes: 1 };
+        let window = Window { since: ArrivedAt::from_text("2026-11-20 14:00:00"), until: None };
+        let name = |text: &str| Place::local(&text.parse().unwrap(), "http://127.0.0.1:9");
+        let may_hold = |place: &str, is_deployed| Arrived::new(window, &name(place), is_deployed).may_hold(&object);
+
+        assert!(may_hold("folder", true) && may_hold("folder", false) && may_hold("s3://bucket/prefix", false));
+        assert!(!may_hold("s3://bucket/prefix", true));
     }
 
     #[test]

@@ -36,8 +36,20 @@ pub(crate) async fn wait() {
 
 /// Says that all has stopped; the exit code that shells have for it.
 pub(crate) fn stopped(progress: &Progress) -> ExitCode {
+    said(progress, "stopped; nothing is left running")
+}
+
+/// The same of a command that has functions work elsewhere.
+pub(crate) fn stopped_elsewhere(progress: &Progress) -> ExitCode {
+    said(
+        progress,
+        "stopped; an invocation may still be running there: run the same again, and what is there already stays as it is",
+    )
+}
+
+fn said(progress: &Progress, what: &str) -> ExitCode {
     progress.clear();
-    console::print_note("stopped; nothing is left running");
+    console::print_note(what);
     // 128 + SIGINT.
     ExitCode::from(130)
 }

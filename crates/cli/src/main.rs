@@ -13,6 +13,7 @@ mod failure;
 mod function;
 mod init;
 mod interrupt;
+mod letters;
 mod objects;
 mod pipeline_file;
 mod positions;

@@ -102,13 +102,19 @@ impl Place {
         }
     }
 
-    /// All objects, sorted by key.
+    /// The objects to `keep`, sorted by key.
     ///
     /// # Errors
-    /// They cannot be listed, or there is none: then the place is most likely misspelt.
-    pub(crate) async fn list(&self) -> anyhow::Result<Vec<Listed>> {
-        let listed = self.find().await?;
-        if listed.is_empty() {
+    /// They cannot be listed, or there is none at all: then the place is most likely misspelt.
+    pub(crate) async fn list(&self, mut keep: impl FnMut(&Listed) -> bool) -> anyhow::Result<Vec<Listed>> {
+        let mut is_empty = true;
+        let listed = self
+            .find(|object| {
+                is_empty = false;
+                keep(object)
+            })
+            .await?;
+        if is_empty {
             let what = match self {
                 Self::Bucket { .. } => "the prefix",
                 Self::Folder(_) => "the folder",
@@ -119,11 +125,11 @@ impl Place {
         Ok(listed)
     }
 
-    /// All objects, sorted by key; there may be none.
+    /// The objects to `keep`, sorted by key; there may be none. The others are not held: a bucket may have millions of them.
     ///
     /// # Errors
     /// They cannot be listed.
-    pub(crate) async fn find(&self) -> anyhow::Result<Vec<Listed>> {
+    pub(crate) async fn find(&self, mut keep: impl FnMut(&Listed) -> bool) -> anyhow::Result<Vec<Listed>> {
         let mut listed = match self {
             Self::Bucket { client, bucket, prefix } => {
                 let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
@@ -131,17 +137,18 @@ impl Place {
                 while let Some(page) = pages.next().await {
                     let page =
                         page.map_err(|error| aws::failure(&format!("failed to list {}", self.name()), &error))?;
-                    listed.extend(page.contents().iter().filter_map(|object| {
+                    let page = page.contents().iter().filter_map(|object| {
                         Some(Listed {
                             key: object.key()?.to_owned(),
                             written_at: object.last_modified().and_then(|at| SystemTime::try_from(*at).ok()),
                             n_bytes: object.size().and_then(|n_bytes| u64::try_from(n_bytes).ok()).unwrap_or_default(),
                         })
-                    }));
+                    });
+                    listed.extend(page.filter(&mut keep));
                 }
                 listed
             }
-            Self::Folder(folder) => in_folder(folder).map_err(|error| {
+            Self::Folder(folder) => in_folder(folder, keep).map_err(|error| {
                 let what = format!("failed to list {}: {}", folder.display(), landfall_core::chain(error.as_ref()));
                 Failure { what, remedy: "name a folder that can be read, or s3://bucket/prefix".to_owned() }
             })?,
@@ -225,17 +232,20 @@ fn path(folder: &Path, key: &str) -> PathBuf {
     if folder.is_file() { folder.to_owned() } else { folder.join(key) }
 }
 
-fn in_folder(folder: &Path) -> anyhow::Result<Vec<Listed>> {
+fn in_folder(folder: &Path, mut keep: impl FnMut(&Listed) -> bool) -> anyhow::Result<Vec<Listed>> {
     let metadata = std::fs::metadata(folder)?;
     let files = if metadata.is_file() { vec![folder.to_owned()] } else { files::below(folder)? };
-    let mut listed = Vec::with_capacity(files.len());
+    let mut listed = Vec::new();
     for file in files {
         let metadata = std::fs::metadata(&file).with_context(|| format!("failed to look at {}", file.display()))?;
         let inside = file.strip_prefix(folder).ok().filter(|inside| !inside.as_os_str().is_empty());
         let parts = inside.or_else(|| file.file_name().map(Path::new)).unwrap_or(&file).iter();
         let parts: Option<Vec<&str>> = parts.map(|part| part.to_str()).collect();
         let parts = parts.with_context(|| format!("the name of {} is no UTF-8", file.display()))?;
-        listed.push(Listed { key: parts.join("/"), written_at: metadata.modified().ok(), n_bytes: metadata.len() });
+        let object = Listed { key: parts.join("/"), written_at: metadata.modified().ok(), n_bytes: metadata.len() };
+        if keep(&object) {
+            listed.push(object);
+        }
     }
     Ok(listed)
 }

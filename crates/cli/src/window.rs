@@ -1,6 +1,7 @@
 //! A span of arrivals, as a person gives it: `--since` and `--until`.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use chrono::{DateTime, NaiveDate, NaiveDateTime, TimeDelta, Utc};
 use clap::error::ErrorKind;
@@ -92,8 +93,14 @@ impl fmt::Display for Window {
     }
 }
 
+/// The moment from which ages count: one and the same for --since and --until.
+fn now() -> DateTime<Utc> {
+    static NOW: OnceLock<DateTime<Utc>> = OnceLock::new();
+    *NOW.get_or_init(Utc::now)
+}
+
 fn when(text: &str) -> Result<ArrivedAt, String> {
-    parse(text.trim(), Utc::now())
+    parse(text.trim(), now())
         .and_then(|at| ArrivedAt::from_millis(at.timestamp_millis()))
         .ok_or_else(|| format!("that is no moment; write {EXAMPLES}"))
 }
@@ -211,6 +218,8 @@ mod tests {
         assert!(error.contains("nothing arrives since 2026-11-20 15:00:00.000 and before"), "{error}");
         assert!(window(&["--since", "2026-11-20", "--until", "2026-11-20"]).is_err());
         assert!(window(&["--since", "1h", "--until", "2h"]).is_err());
+        assert!(window(&["--since", "1h", "--until", "1h"]).is_err());
+        assert!(window(&["--since", "60m", "--until", "1h"]).unwrap_err().contains("nothing arrives since"));
         assert!(window(&["--since", "2h", "--until", "1h"]).is_ok());
     }
 

@@ -30,7 +30,7 @@ async fn a_folder_is_listed_by_key_and_a_file_stands_for_itself() {
     }
     let place = Place::Folder(dir.path().to_owned());
 
-    let listed = place.list().await.unwrap();
+    let listed = place.list(|_| true).await.unwrap();
     let read: Vec<_> = place.read_all(&listed).map(|(listed, bytes)| (&listed.key, bytes.unwrap())).collect().await;
 
     assert_eq!(read, [(&"a.jsonl".to_owned(), b"two".to_vec()), (&"b/1.jsonl".to_owned(), b"one".to_vec())]);
@@ -38,9 +38,22 @@ async fn a_folder_is_listed_by_key_and_a_file_stands_for_itself() {
     assert_eq!(place.name_of("b/1.jsonl"), dir.path().join("b/1.jsonl").display().to_string());
 
     let file = Place::Folder(dir.path().join("b/1.jsonl"));
-    let listed = file.list().await.unwrap();
+    let listed = file.list(|_| true).await.unwrap();
     assert_eq!((listed[0].key.as_str(), file.read("1.jsonl").await.unwrap()), ("1.jsonl", b"one".to_vec()));
     assert_eq!(file.name_of("1.jsonl"), file.name());
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_not_listed_and_is_there_all_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.jsonl"), "").unwrap();
+    std::fs::write(dir.path().join("b.csv"), "").unwrap();
+    let place = Place::Folder(dir.path().to_owned());
+
+    let listed = place.list(|object| object.key.ends_with(".csv")).await.unwrap();
+
+    assert_eq!(listed.iter().map(|object| &object.key).collect::<Vec<_>>(), ["b.csv"]);
+    assert_eq!(place.list(|_| false).await.unwrap(), []);
 }
 
 #[test]
@@ -60,9 +73,9 @@ async fn an_empty_place_and_an_object_that_is_not_there_are_named() {
     let dir = tempfile::tempdir().unwrap();
     let (place, name) = (Place::Folder(dir.path().to_owned()), dir.path().display());
     let said = |error: anyhow::Error| landfall_core::chain(error.as_ref());
-    assert_eq!(said(place.list().await.unwrap_err()), format!("nothing under {name}"));
+    assert_eq!(said(place.list(|_| true).await.unwrap_err()), format!("nothing under {name}"));
     let absent = "No such file or directory (os error 2)";
     assert_eq!(said(place.read("x").await.unwrap_err()), format!("failed to read {name}/x: {absent}"));
     let gone = Place::Folder(dir.path().join("gone"));
-    assert_eq!(said(gone.list().await.unwrap_err()), format!("failed to list {name}/gone: {absent}"));
+    assert_eq!(said(gone.list(|_| true).await.unwrap_err()), format!("failed to list {name}/gone: {absent}"));
 }

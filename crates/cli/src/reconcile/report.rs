@@ -6,7 +6,6 @@ use std::path::Path;
 
 use comfy_table::{Table, presets};
 use landfall_core::Pipeline;
-use landfall_local::stack::{ORCHESTRATOR, UPSERT};
 use landfall_snowflake::ddl;
 use serde::Serialize;
 
@@ -94,12 +93,12 @@ pub(super) enum Owner<'a> {
 }
 
 impl Owner<'_> {
-    /// What replay is told to send to one of its functions.
+    /// What replay is told to send to one of its functions, whose name on an account is not known here.
     fn options(self, function: &str) -> String {
         match self {
             Self::Stack(dir) if dir == Path::new(DEFAULT_DIR) => String::new(),
             Self::Stack(dir) => format!(" --dir {}", shell_word(dir)),
-            Self::Account => format!(" --function-name {function}"),
+            Self::Account => format!(" --function-name <your {function} function>"),
         }
     }
 }
@@ -109,7 +108,7 @@ impl Names {
         pipeline: &Pipeline,
         (landing, dead_letters): (&Place, &Place),
         window: Window,
-        owner: Owner<'_>,
+        (owner, pipeline_file): (Owner<'_>, Option<&Path>),
     ) -> Self {
         let target = &pipeline.snowflake;
         let bounds = [("since", window.since), ("until", window.until)];
@@ -118,8 +117,10 @@ impl Names {
             Some(format!(" --{name} {}Z", at?.to_string().replacen(' ', "T", 1)))
         });
         let bounds: String = bounds.collect();
+        let file = pipeline_file.map(|file| format!(" --pipeline {}", shell_word(file))).unwrap_or_default();
         let replay = |what: &str, place: &Place, function: &str| {
-            format!("{} replay --{what} {}{bounds}{}", program(), place.name(), owner.options(function))
+            let (place, options) = (shell_word(Path::new(&place.name())), owner.options(function));
+            format!("{} replay --{what} {place}{bounds}{file}{options}", program())
         };
         Self {
             stores: BTreeMap::from([
@@ -127,8 +128,8 @@ impl Names {
                 (Store::Streaming, target.streaming_table.clone()),
                 (Store::Microbatch, target.microbatch_table.clone()),
             ]),
-            replay_landing: replay("landing", landing, UPSERT),
-            replay_dead_letters: replay("dead-letters", dead_letters, ORCHESTRATOR),
+            replay_landing: replay("landing", landing, "upsert"),
+            replay_dead_letters: replay("dead-letters", dead_letters, "orchestrator"),
             refresh_pipe: ddl::refresh_pipe(pipeline),
         }
     }
@@ -326,4 +327,35 @@ fn list(f: &mut fmt::Formatter<'_>, lines: &[String], n_lines: usize) -> fmt::Re
 
 fn documents(n: usize) -> String {
     format!("{n} document{}", if n == 1 { "" } else { "s" })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The commands that send rows and letters again.
+    fn commands(owner: Owner<'_>, pipeline_file: Option<&str>) -> [String; 2] {
+        let pipeline = Pipeline::from_toml(include_str!("../../../../pipeline.toml")).unwrap();
+        let place = |name: &str| Place::local(&name.parse().unwrap(), "http://127.0.0.1:9");
+        let places = (&place("s3://acme/csv/"), &place("s3://acme/dead letters/"));
+        let window = Window { since: landfall_core::ArrivedAt::from_text("2026-11-20 14:00:00"), until: None };
+        let names = Names::new(&pipeline, places, window, (owner, pipeline_file.map(Path::new)));
+        [names.replay_landing, names.replay_dead_letters]
+            .map(|command| command.split_once(" replay ").unwrap().1.to_owned())
+    }
+
+    #[test]
+    fn what_mends_it_names_the_pipeline_that_was_given_and_no_function_that_is_not_known() {
+        assert_eq!(
+            commands(Owner::Account, Some("my pipelines/a.toml")),
+            [
+                "--landing s3://acme/csv/ --since 2026-11-20T14:00:00.000Z --pipeline 'my pipelines/a.toml' \
+                 --function-name <your upsert function>",
+                "--dead-letters 's3://acme/dead letters/' --since 2026-11-20T14:00:00.000Z --pipeline 'my pipelines/a.toml' \
+                 --function-name <your orchestrator function>",
+            ]
+        );
+        let [landing, _] = commands(Owner::Stack(Path::new("a stack")), None);
+        assert_eq!(landing, "--landing s3://acme/csv/ --since 2026-11-20T14:00:00.000Z --dir 'a stack'");
+    }
 }

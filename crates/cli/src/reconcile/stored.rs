@@ -2,14 +2,14 @@
 
 use anyhow::Context as _;
 use futures::stream::StreamExt as _;
-use landfall_core::dead_letter::DeadLetter;
 use landfall_core::pipeline::{ARRIVED_AT, PROVENANCE};
-use landfall_core::{ArrivedAt, Position, Stage, landing};
+use landfall_core::{ArrivedAt, Position, landing};
 
 use super::compare::{Store, Tally};
 use crate::arrived::Arrived;
 use crate::console::Progress;
-use crate::objects::{self, Place};
+use crate::letters;
+use crate::objects::{self, Listed, Place};
 
 /// What was read of a place.
 #[derive(Debug, Default)]
@@ -26,7 +26,8 @@ pub(super) async fn landed(
     tally: &mut Tally,
     progress: &Progress,
 ) -> anyhow::Result<Read> {
-    each(place, arrived, &[".csv", ".csv.gz", ".csv.zst"], ("landed objects read", progress), |key, body| {
+    let listed = list(place, arrived, &[".csv", ".csv.gz", ".csv.zst"], progress).await?;
+    each(place, &listed, ("landed objects read", progress), |key, body| {
         // All of an object or nothing.
         let rows = landing::read(key, body)?;
         let rows = rows.iter().map(|row| landed_at(row)).collect::<Option<Vec<_>>>();
@@ -40,46 +41,57 @@ pub(super) async fn landed(
     .await
 }
 
-/// Tallies the dead letters.
+/// Tallies the dead letters. Of an object with a line that is none, the others count.
 pub(super) async fn dead_letters(
     place: &Place,
     arrived: Arrived,
     tally: &mut Tally,
     progress: &Progress,
 ) -> anyhow::Result<Read> {
-    each(place, arrived, &[".jsonl"], ("dead letters read", progress), |_, body| {
-        let lines = std::str::from_utf8(body)?.lines();
-        let letters = lines.map(letter).collect::<anyhow::Result<Vec<_>>>()?;
-        for (position, arrived_at, stage) in letters {
-            if arrived.window.holds(arrived_at) {
-                tally.letter(position, stage);
+    let listed = list(place, arrived, &[".jsonl"], progress).await?;
+    each(place, &listed, ("dead letters read", progress), |key, body| {
+        let mut broken = None;
+        for letter in letters::read(key, body) {
+            match letter {
+                Ok(letter) if arrived.window.holds(letter.arrived_at) => {
+                    tally.letter(letter.position, letter.letter.stage);
+                }
+                Ok(_) => {}
+                Err(fault) => broken = broken.or(Some(fault)),
             }
         }
-        Ok(())
+        broken.map_or(Ok(()), |fault| Err(fault.into()))
     })
     .await
 }
 
-/// Reads the objects of a place that count. One that cannot be understood is told of, and the others go on.
-async fn each(
+/// The objects of a place that count.
+async fn list(
     place: &Place,
     arrived: Arrived,
     extensions: &[&str],
+    progress: &Progress,
+) -> anyhow::Result<Vec<Listed>> {
+    progress.step(&format!("listing {}", place.name()));
+    // Snowpipe, too, has what is not ours for itself.
+    let is_ours = |object: &Listed| extensions.iter().any(|extension| object.key.ends_with(extension));
+    place.find(|object| is_ours(object) && arrived.may_hold_by_key(object)).await
+}
+
+/// Reads objects. One that cannot be read or understood is told of, and the others go on.
+async fn each(
+    place: &Place,
+    listed: &[Listed],
     (what, progress): (&'static str, &Progress),
     mut take: impl FnMut(&str, &[u8]) -> anyhow::Result<()>,
 ) -> anyhow::Result<Read> {
-    progress.step(&format!("listing {}", place.name()));
-    let mut listed = place.find().await?;
-    // Snowpipe, too, has what is not ours for itself.
-    listed.retain(|listed| extensions.iter().any(|extension| listed.key.ends_with(extension)));
-    listed.retain(|listed| arrived.may_hold_by_key(listed));
     progress.step(&format!("reading {} objects of {}", listed.len(), place.name()));
     let bar = progress.bar(what, listed.len() as u64);
     let mut read = Read { n_objects: listed.len(), unreadable: Vec::new() };
-    for part in objects::parts(&listed) {
+    for part in objects::parts(listed) {
         let bodies: Vec<_> = place.read_all(part).collect().await;
         for (listed, body) in bodies {
-            if let Err(error) = take(&listed.key, &body?) {
+            if let Err(error) = body.and_then(|body| take(&listed.key, &body)) {
                 let what = landfall_core::chain(error.as_ref());
                 read.unreadable.push(format!("{}: {what}", place.name_of(&listed.key)));
             }
@@ -93,13 +105,6 @@ async fn each(
 fn landed_at(row: &[Option<String>]) -> Option<(Position, ArrivedAt)> {
     let column = PROVENANCE.iter().position(|(name, ..)| *name == ARRIVED_AT)?;
     Some((Position::from_columns(row)?, ArrivedAt::from_text(row.get(column)?.as_deref()?)?))
-}
-
-fn letter(line: &str) -> anyhow::Result<(Position, ArrivedAt, Stage)> {
-    let letter: DeadLetter = serde_json::from_str(line)?;
-    let position = letter.position().context("it holds a dead letter without a position")?;
-    let arrived_at = ArrivedAt::from_text(&letter.arrived_at);
-    Ok((position, arrived_at.context("it holds a dead letter without an arrival")?, letter.stage))
 }
 
 #[cfg(test)]
@@ -151,9 +156,9 @@ mod tests {
                 r#"{{"stage":"decode","reason":"r","shard_id":"shard","sequence_number":"{n}","subsequence_number":0,"document_number":0,"partition_key":"k","arrived_at":"2026-11-20 {hour}:00:00.000","data":""}}"#
             )
         };
-        let text = format!("{}\n{}\n{}\n{}\n", letter(1, 14), letter(2, 15), letter(2, 15), letter(3, 16));
+        let text = format!("{}\n\n{}\n{}\n{}\n", letter(1, 14), letter(2, 15), letter(2, 15), letter(3, 16));
         std::fs::write(dir.path().join("a.jsonl"), text).unwrap();
-        std::fs::write(dir.path().join("b.jsonl"), "{}\n").unwrap();
+        std::fs::write(dir.path().join("b.jsonl"), format!("{{}}\n{}\n", letter(4, 15))).unwrap();
         let window = Window { since: Some(at("2026-11-20 15:00:00")), until: Some(at("2026-11-20 16:00:00")) };
         let mut tally = Tally::default();
 
@@ -161,7 +166,30 @@ mod tests {
         let place = Place::Folder(dir.path().to_owned());
         let read = dead_letters(&place, arrived, &mut tally, &Progress::new()).await.unwrap();
 
-        assert_eq!(tally.compare(&[Store::Landing]).dead_letters.n_poison, 1);
+        assert_eq!(tally.compare(&[Store::Landing]).dead_letters.n_poison, 2);
         assert_eq!((read.n_objects, read.unreadable.len()), (2, 1));
+        assert!(read.unreadable[0].contains("failed to use line 1 of b.jsonl: "), "{:?}", read.unreadable);
+    }
+
+    #[tokio::test]
+    async fn an_object_that_is_gone_since_it_was_listed_is_unreadable_and_the_rest_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("b.csv"), "b").unwrap();
+        let place = Place::Folder(dir.path().to_owned());
+        let object = |key: &str| Listed { key: key.to_owned(), written_at: None, n_bytes: 1 };
+        let mut taken = Vec::new();
+
+        let take = |key: &str, _: &[u8]| {
+            taken.push(key.to_owned());
+            Ok(())
+        };
+        let read = each(&place, &[object("a.csv"), object("b.csv")], ("read", &Progress::new()), take).await.unwrap();
+
+        assert_eq!(taken, ["b.csv"]);
+        assert!(
+            matches!(&read.unreadable[..], [one] if one.contains("a.csv: failed to read ")),
+            "{:?}",
+            read.unreadable
+        );
     }
 }

@@ -1,13 +1,13 @@
 //! Dead letters, again at their own positions.
 
 use futures::StreamExt as _;
-use landfall_core::Record;
-use landfall_core::dead_letter::{self, DeadLetter, RedriveError};
+use landfall_core::dead_letter::{self, RedriveError};
 
 use super::redrive::Redrive;
 use super::split::{self, MAX_RECORD_BYTES, Seen, Sized};
 use crate::arrived::Arrived;
 use crate::failure::Failure;
+use crate::letters::{self, Letter};
 use crate::objects::{self, Listed, Place};
 
 /// Records held until they are sent, as they stand in an event.
@@ -18,13 +18,18 @@ const MAX_HELD_BYTES: usize = 64 * 1024 * 1024;
 /// # Errors
 /// They cannot be listed, or the place holds no letters at all.
 pub(super) async fn list(place: &Place, arrived: Arrived) -> anyhow::Result<Vec<Listed>> {
-    let mut listed = place.list().await?;
-    listed.retain(|object| object.key.ends_with(".jsonl"));
-    if listed.is_empty() {
+    let mut is_empty = true;
+    let listed = place
+        .list(|object| {
+            let is_ours = object.key.ends_with(".jsonl");
+            is_empty &= !is_ours;
+            is_ours && arrived.may_hold_by_key(object)
+        })
+        .await?;
+    if is_empty {
         let what = format!("no dead letters under {}: they are .jsonl objects", place.name());
         return Err(Failure { what, remedy: "name the prefix or the folder that holds them".to_owned() }.into());
     }
-    listed.retain(|object| arrived.may_hold_by_key(object));
     Ok(listed)
 }
 
@@ -43,14 +48,15 @@ pub(super) async fn redrive(
         for (object, bytes) in read {
             match bytes {
                 Ok(bytes) => {
-                    for letter in letters(place, object, &bytes) {
-                        match letter {
+                    let name = place.name_of(&object.key);
+                    for letter in letters::read(&name, &bytes) {
+                        match letter.and_then(|letter| sized(&name, &letter)) {
                             Ok(letter) if arrived.window.holds(letter.record.arrived_at) && seen.is_new(&letter) => {
                                 n_held_bytes += letter.n_bytes;
                                 held.push(letter);
                             }
                             Ok(_) => {}
-                            Err(error) => redrive.problems.unusable(&error),
+                            Err(failure) => redrive.problems.unusable(&failure.into()),
                         }
                     }
                 }
@@ -78,41 +84,25 @@ async fn send(records: Vec<Sized>, redrive: &mut Redrive<'_>) -> anyhow::Result<
     Ok(())
 }
 
-/// The letters of an object, each as a record, or why a line is none.
-fn letters(place: &Place, object: &Listed, bytes: &[u8]) -> Vec<anyhow::Result<Sized>> {
-    let lines = bytes.split(|byte| *byte == b'\n').zip(1..).filter(|(line, _)| !line.trim_ascii().is_empty());
-    lines
-        .map(|(line, number)| {
-            letter(line).map_err(|(why, remedy)| {
-                let what = format!("failed to redrive line {number} of {}: {why}", place.name_of(&object.key));
-                Failure { what, remedy: remedy.to_owned() }.into()
-            })
-        })
-        .collect()
-}
-
-/// A letter as a record; or why it is none, and what to do.
-fn letter(line: &[u8]) -> Result<Sized, (String, &'static str)> {
-    const MEND: &str = "mend the line in a copy, and redrive that: --dead-letters takes a folder, too";
-    let letter: DeadLetter =
-        serde_json::from_slice(line).map_err(|error| (format!("it is no dead letter: {error}"), MEND))?;
-    let records = dead_letter::to_records(std::slice::from_ref(&letter)).map_err(|error| {
+/// A letter as a record.
+fn sized(name: &str, letter: &Letter) -> Result<Sized, Failure> {
+    let records = dead_letter::to_records(std::slice::from_ref(&letter.letter)).map_err(|error| {
         let why = match error {
             RedriveError::Provenance { .. } => "it has no position or no arrival".to_owned(),
             RedriveError::Data { source, .. } => format!("its data is no base64: {source}"),
             error => landfall_core::chain(&error),
         };
-        (why, MEND)
+        letters::spoiled(name, letter.number, &why)
     })?;
-    let record: Option<Record> = records.into_iter().next();
-    let (Some(record), Some(position)) = (record, letter.position()) else {
-        return Err(("it has no position or no arrival".to_owned(), MEND));
+    let Some(record) = records.into_iter().next() else {
+        return Err(letters::spoiled(name, letter.number, "it holds no document"));
     };
-    let sized = Sized::new(position, record);
+    let sized = Sized::new(letter.position.clone(), record);
     if sized.n_bytes > MAX_RECORD_BYTES {
         let why =
             format!("its document takes {} bytes in an event, and Lambda takes {MAX_RECORD_BYTES}", sized.n_bytes);
-        return Err((why, "have the record read from the stream again, while that keeps it"));
+        let remedy = "have the record read from the stream again, while that keeps it";
+        return Err(letters::fault(name, letter.number, &why, remedy));
     }
     Ok(sized)
 }
@@ -122,7 +112,11 @@ mod tests {
     use super::*;
 
     fn said(line: &str) -> Result<String, String> {
-        letter(line.as_bytes()).map(|sized| sized.position.to_string()).map_err(|(why, _)| why)
+        let letter = letters::read("x.jsonl", line.as_bytes()).next().unwrap();
+        letter
+            .and_then(|letter| sized("x.jsonl", &letter))
+            .map(|sized| sized.position.to_string())
+            .map_err(|failure| failure.what.replace("failed to use line 1 of x.jsonl: ", ""))
     }
 
     fn line(data: &str) -> String {
@@ -132,13 +126,11 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_a_letter_or_says_why_it_is_none() {
+    fn a_letter_is_a_record_or_says_why_it_is_none() {
         assert_eq!(said(&line("e30=")), Ok("s:7:1:2".to_owned()));
         let check = |line: &str, expected: &str| assert_eq!(said(line), Err(expected.to_owned()));
-        check("{\"stage\":", "it is no dead letter: EOF while parsing a value at line 1 column 9");
         check(&line("!!!!"), "its data is no base64: Invalid symbol 33, offset 0.");
-        check(&line("e30=").replace("\"7\"", "\"07\""), "it has no position or no arrival");
-        check(&line("e30=").replace("2026-11-20", "today"), "it has no position or no arrival");
+        check(&line("e30=").replace("\"s\"", "\"a:b\""), "it has no position or no arrival");
         let large = said(&line(&"A".repeat(MAX_RECORD_BYTES))).unwrap_err();
         assert!(
             large.starts_with("its document takes 62")

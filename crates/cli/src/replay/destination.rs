@@ -93,6 +93,12 @@ impl Destination {
         Ok(Self { target, pipeline, zone: None, local: None, storage: Storage::Nobody })
     }
 
+    /// A function, and nothing to look at.
+    #[cfg(test)]
+    pub(super) fn nowhere(target: Target, pipeline: Pipeline) -> Self {
+        Self { target, pipeline, zone: None, local: None, storage: Storage::Nobody }
+    }
+
     fn of_stack(target: Target, local: Connection) -> Self {
         Self {
             target,
@@ -135,7 +141,7 @@ impl Destination {
         }
     }
 
-    /// Whether objects are AWS's own: written there at the time that they say, by a clock like that of arrivals.
+    /// Whether `s3://` is AWS's own.
     pub(super) fn is_deployed(&self) -> bool {
         matches!(self.storage, Storage::Aws(_))
     }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use landfall_core::{Record, event};
+use landfall_core::{Batch, Pipeline, Record, event, upsert};
 
 use crate::failure::Failure;
 
@@ -26,6 +26,13 @@ impl Event {
         let n = self.records.len();
         format!("{}: {n} record{}", self.name, if n == 1 { "" } else { "s" })
     }
+
+    /// What an orchestrator with this pipeline makes of it.
+    pub(super) fn batch(&self, pipeline: &Pipeline) -> anyhow::Result<Batch> {
+        let mut batch = landfall_core::decode(pipeline, &self.records);
+        upsert::set_aside_too_large(&mut batch)?;
+        Ok(batch)
+    }
 }
 
 /// Reads all of them, so that a fault of the last one is known before the first one is sent.
@@ -47,4 +54,29 @@ fn read_one(path: &Path) -> anyhow::Result<Event> {
         fault(what, "give an event as Lambda receives it from a Kinesis stream; events/kinesis-batch.json is one")
     })?;
     Ok(Event { name, text, records })
+}
+
+#[cfg(test)]
+mod tests {
+    use landfall_core::{ArrivedAt, SequenceNumber};
+
+    use super::*;
+
+    #[test]
+    fn a_row_that_fits_no_request_is_expected_as_poison() {
+        let pipeline = Pipeline::from_toml(include_str!("../../../../pipeline.toml")).unwrap();
+        let record = |number: &str, status: &str| Record {
+            shard_id: "shard".into(),
+            sequence_number: SequenceNumber::new(number).unwrap(),
+            partition_key: "key".into(),
+            arrived_at: ArrivedAt::from_millis(1_795_183_200_123).unwrap(),
+            data: Ok(format!(r#"{{"sensorId":6,"status":"{status}"}}"#).into_bytes().into()),
+            place: None,
+        };
+        let records = vec![record("1", &"x".repeat(upsert::MAX_REQUEST_BYTES)), record("2", "OK")];
+        let batch = Event { name: "x".to_owned(), text: String::new(), records }.batch(&pipeline).unwrap();
+
+        assert_eq!((batch.rows.len(), batch.poison.len()), (1, 1));
+        assert!(batch.poison[0].reason.starts_with("the row takes 900"), "{}", batch.poison[0].reason);
+    }
 }

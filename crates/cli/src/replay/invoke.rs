@@ -122,6 +122,11 @@ impl Target {
         }
     }
 
+    /// Its name on AWS; `None` of one on this machine.
+    pub(super) fn deployed_name(&self) -> Option<&str> {
+        self.endpoint.is_none().then_some(&self.name)
+    }
+
     /// How to see what it landed, where nobody has said which bucket that is in.
     pub(super) fn how_to_look(&self) -> &'static str {
         match self.endpoint {
@@ -151,4 +156,4 @@ fn timeouts() -> TimeoutConfig {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -8,8 +8,8 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use landfall_core::dead_letter::DeadLetter;
 use landfall_core::{ArrivedAt, Batch, Pipeline, Position, Stage, landing};
 
-use crate::aws;
 use crate::objects::{self, CONCURRENCY, Place};
+use crate::{aws, letters};
 
 /// Objects and dead letters shown of one event.
 const N_SHOWN: usize = 5;
@@ -93,9 +93,19 @@ impl Zone {
         }
     }
 
+    /// The bucket's objects below a prefix.
+    pub(super) fn below(&self, prefix: &str) -> Place {
+        Place::Bucket { client: self.client.clone(), bucket: self.bucket.clone(), prefix: prefix.to_owned() }
+    }
+
+    /// What the keys of all objects begin with that hold letters of a shard whose first one arrived in this hour.
+    pub(super) fn letters_prefix(pipeline: &Pipeline, position: &Position, arrived_at: ArrivedAt) -> String {
+        format!("{}/{}/{}-", pipeline.landing.dead_letter_prefix, arrived_at.hour_path(), position.shard_id)
+    }
+
     /// The dead letters of documents with these positions and arrivals: those of the decoder, and those of rows that the
     /// warehouse refused.
-    pub(super) async fn dead_letters(
+    async fn dead_letters(
         &self,
         pipeline: &Pipeline,
         documents: &[(Position, ArrivedAt)],
@@ -103,19 +113,16 @@ impl Zone {
         let positions: HashSet<&Position> = documents.iter().map(|(position, _)| position).collect();
         let prefixes: BTreeSet<String> = documents
             .iter()
-            .map(|(position, arrived_at)| {
-                let prefix = &pipeline.landing.dead_letter_prefix;
-                format!("{prefix}/{}/{}-", arrived_at.hour_path(), position.shard_id)
-            })
+            .map(|(position, arrived_at)| Self::letters_prefix(pipeline, position, *arrived_at))
             .collect();
         let mut all = Vec::new();
         for prefix in prefixes {
-            let place = Place::Bucket { client: self.client.clone(), bucket: self.bucket.clone(), prefix };
-            let listed = place.find().await?;
+            let place = self.below(&prefix);
+            let listed = place.find(|_| true).await?;
             let mut objects = pin!(place.read_all(&listed));
-            while let Some((_, bytes)) = objects.next().await {
-                for line in std::str::from_utf8(&bytes?)?.lines() {
-                    all.push(serde_json::from_str::<DeadLetter>(line)?);
+            while let Some((object, bytes)) = objects.next().await {
+                for letter in letters::read(&place.name_of(&object.key), &bytes?) {
+                    all.push(letter?.letter);
                 }
             }
         }

@@ -20,9 +20,6 @@ use crate::objects::{self, Listed, Place};
 /// Rows held until they are sent: some requests full.
 const MAX_HELD: usize = 20_000;
 
-/// Rejected rows shown.
-const N_SHOWN: usize = 10;
-
 /// Rows on their way, and what has become of them so far.
 pub(super) struct Loading<'a> {
     to: &'a Destination,
@@ -43,13 +40,18 @@ pub(super) struct Loading<'a> {
 /// # Errors
 /// They cannot be listed, or nothing that landed is there at all.
 pub(super) async fn list(place: &Place, arrived: Arrived) -> anyhow::Result<Vec<Listed>> {
-    let mut listed = place.list().await?;
-    listed.retain(|object| [".csv", ".csv.gz", ".csv.zst"].iter().any(|end| object.key.ends_with(end)));
-    if listed.is_empty() {
+    let mut is_empty = true;
+    let mut listed = place
+        .list(|object| {
+            let is_ours = [".csv", ".csv.gz", ".csv.zst"].iter().any(|end| object.key.ends_with(end));
+            is_empty &= !is_ours;
+            is_ours && arrived.may_hold_by_key(object)
+        })
+        .await?;
+    if is_empty {
         let what = format!("nothing that landed is under {}: it has no .csv, .csv.gz or .csv.zst", place.name());
         return Err(Failure { what, remedy: "name the prefix or the folder that holds them".to_owned() }.into());
     }
-    listed.retain(|object| arrived.may_hold_by_key(object));
     // What arrived together goes together: the merge reads less of a table for a short span of arrivals.
     listed.sort_by(|a, b| behind_the_partition(&a.key).cmp(behind_the_partition(&b.key)));
     Ok(listed)
@@ -60,7 +62,7 @@ impl<'a> Loading<'a> {
         Self {
             to,
             progress,
-            problems: Problems::new(progress),
+            problems: Problems::new("request", progress),
             is_dry,
             n_objects: 0,
             n_rows: 0,
@@ -89,9 +91,9 @@ impl<'a> Loading<'a> {
                     }
                 }
                 bar.inc(1);
-            }
-            if held.len() >= MAX_HELD {
-                self.send(&std::mem::take(&mut held)).await?;
+                if held.len() >= MAX_HELD {
+                    self.send(&std::mem::take(&mut held)).await?;
+                }
             }
         }
         self.send(&held).await
@@ -140,10 +142,11 @@ impl<'a> Loading<'a> {
                 Err(fault) if fault.is_final => return Err(fault.error),
                 Err(fault) => {
                     let first = planned.rows.first().map(|row| row.position().to_string()).unwrap_or_default();
-                    self.problems.batch(&format!("{} from {first}", n(planned.rows.len(), "row")), fault.error)?;
+                    self.problems.batch(&format!("{} from {first}", n(planned.rows.len(), "row")), &fault.error)?;
                     continue;
                 }
             };
+            self.problems.taken();
             self.n_inserted += response.inserted;
             self.n_duplicates += response.duplicates;
             if self.to.local.is_some() {
@@ -159,22 +162,18 @@ impl<'a> Loading<'a> {
         Ok(())
     }
 
+    /// Tells of every row, for it is written nowhere else: a CSV does not say what the document was, so there is no dead
+    /// letter to make of it.
     fn reject(&mut self, row: &Row, why: &str) -> anyhow::Result<()> {
         self.n_rejected += 1;
-        if self.n_rejected <= N_SHOWN {
-            self.progress.print(&format!("  rejected  {}  {why}", row.position()))?;
-        }
-        Ok(())
+        self.progress.print(&format!("  rejected  {}  {why}", row.position()))
     }
 
     /// Looks at the table and prints what became of it all. `done` is how far it came.
-    pub(super) async fn finish(self, mut done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    pub(super) async fn finish(&self, mut done: anyhow::Result<()>) -> anyhow::Result<ExitCode> {
         let table = &self.to.pipeline.snowflake.streaming_table;
         let mut lines = Vec::new();
         let mut n_faults = 0;
-        if self.n_rejected > N_SHOWN {
-            lines.push(format!("            and {} more", self.n_rejected - N_SHOWN));
-        }
         if let (Some(local), false) = (&self.to.local, self.positions.is_empty()) {
             let positions: Vec<Position> = self.positions.iter().cloned().collect();
             match loaded::absent_from_streaming(local, &positions).await {
@@ -186,16 +185,36 @@ impl<'a> Loading<'a> {
                 lines.push(format!("  FAULT     {} not in {table}", n(n_faults, "row")));
             }
         }
-        let (rows, objects) = (n(self.n_rows, "row"), n(self.n_objects, "object"));
-        lines.push(if self.is_dry {
-            format!("{rows} in {objects} would go into {table}; nothing was sent")
-        } else {
-            let Self { n_inserted, n_duplicates, n_rejected, .. } = self;
-            format!("{rows} in {objects}: {n_inserted} inserted into {table}, {n_duplicates} already there, {n_rejected} rejected")
-        });
+        lines.extend(self.summary());
         self.progress.clear();
         self.progress.print(&lines.join("\n"))?;
         self.problems.finish(done, n_faults + self.n_rejected)
+    }
+
+    /// Prints what was sent until it was stopped.
+    pub(super) fn stopped(&self) -> anyhow::Result<()> {
+        self.progress.clear();
+        self.progress.print(&self.summary().join("\n"))
+    }
+
+    fn summary(&self) -> Vec<String> {
+        let Self { n_inserted, n_duplicates, n_rejected, .. } = self;
+        let target = &self.to.pipeline.snowflake;
+        let (table, microbatch) = (&target.streaming_table, &target.microbatch_table);
+        let (rows, objects) = (n(self.n_rows, "row"), n(self.n_objects, "object"));
+        let mut lines = Vec::new();
+        if *n_rejected > 0 {
+            lines.push(format!(
+                "What is rejected stays in the landing zone and in {microbatch}, and is no dead letter: `landfall reconcile` names it \
+                 as missing in {table} until the table or the pipeline is changed and this is run again."
+            ));
+        }
+        lines.push(if self.is_dry {
+            format!("{rows} in {objects} would go into {table}; nothing was sent")
+        } else {
+            format!("{rows} in {objects}: {n_inserted} inserted into {table}, {n_duplicates} already there, {n_rejected} rejected")
+        });
+        lines
     }
 }
 

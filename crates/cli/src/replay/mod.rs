@@ -11,6 +11,7 @@ mod loaded;
 mod on_failure;
 mod problems;
 mod redrive;
+mod refused;
 mod split;
 mod stored;
 mod tally;
@@ -26,20 +27,35 @@ use self::redrive::Redrive;
 use crate::arrived::Arrived;
 use crate::at_hand::StackOptions;
 use crate::console::Progress;
-use crate::interrupt::{stopped, unless_stopped};
-use crate::objects::PlaceName;
+use crate::interrupt::{stopped, stopped_elsewhere, unless_stopped};
+use crate::objects::{Listed, Place, PlaceName};
 use crate::window::WindowOptions;
 
 /// Sends stored events through the orchestrator, as Lambda would, and prints for each what it answered and what landed; or
 /// brings back what did not get through: dead letters, batches that were given up, rows that landed while upsert was off.
 ///
 /// On the local stack (the one that runs in DIR, or else one that is started for this and keeps what is in DIR) it
-/// returns when what landed is loaded. Whatever comes again adds nothing: a row is known by its position.
+/// returns when what landed is loaded. Whatever comes again adds no row to the streaming table, and none to the
+/// micro-batch table's view: a row is known by its position.
 #[derive(Debug, Clone, Args)]
 #[command(
     group = ArgGroup::new("source").required(true).args(["events", "dead_letters", "on_failure", "landing"]),
     after_help = "A PLACE is s3://bucket/prefix or a folder. s3:// is the S3 of the local stack, with the buckets landfall-landing and
-landfall-on-failure; with --function-name that of AWS. What comes again adds nothing: a row is known by its position.
+landfall-on-failure; with --function-name that of AWS.
+
+What comes again adds no row to the streaming table: a row is known by its position. Documents that are sent in other
+events than at first are new objects in the bucket, and so in the raw micro-batch table a second time; its view
+(…_DEDUPLICATED) holds each once.
+
+On AWS nobody looks at the tables here: what an event came to is known by its objects in the bucket and by the new dead
+letters there, and where it may not be looked at is what this pipeline.toml makes of it. `landfall reconcile --deployed`
+looks at the tables.
+
+A row that the warehouse rejects with --landing is printed and is no dead letter. It stays in the landing zone and in the
+micro-batch table, and `landfall reconcile` names it as missing in the streaming table, until the table or the pipeline is
+changed.
+
+After three events or requests in a row that fail on every try it stops.
 
 Exit code: 0 when everything was taken, also with poison in it; 1 when something failed, could not be read or was
 rejected, or when on the local stack something of it is not where it has to be. Then run the same again: what is there
@@ -71,10 +87,12 @@ pub(crate) struct ReplayOptions {
     dead_letters: Option<PlaceName>,
 
     /// Send the batches of an on-failure destination through the orchestrator, each whole. The objects stay where they are.
+    /// They have to be of one stream, and on AWS of the function that is named.
     #[arg(long, value_name = "PLACE")]
     on_failure: Option<PlaceName>,
 
-    /// Send the rows of landed objects (.csv, .csv.gz, .csv.zst) through upsert into the streaming table.
+    /// Send the rows of landed objects (.csv, .csv.gz, .csv.zst) through upsert into the streaming table; what the warehouse
+    /// rejects is printed.
     #[arg(long, value_name = "PLACE")]
     landing: Option<PlaceName>,
 
@@ -119,49 +137,87 @@ impl ReplayOptions {
 pub(crate) async fn run(options: ReplayOptions) -> anyhow::Result<ExitCode> {
     let progress = Progress::new();
     let events = event::read(&options.events)?;
+    // Before anything is started: a name may be misspelt.
+    let in_folder = match options.place() {
+        Some(PlaceName::Folder(path)) => Some(find(&options, Place::Folder(path.clone()), false).await?),
+        _ => None,
+    };
     let function = if options.landing.is_some() { Function::Upsert } else { Function::Orchestrator };
     let prepared = Destination::prepare(&options, function, options.needs_stack(), &progress);
     let Some(prepared) = unless_stopped(prepared).await else {
         return Ok(stopped(&progress));
     };
     let (to, at_hand) = prepared?;
-    let done = unless_stopped(async {
-        match options.place() {
-            Some(place) => recover(&options, place, &to, &progress).await,
-            None => stored::replay(&to, &events, &progress).await,
+    let done = match (options.place(), in_folder) {
+        (None, _) => unless_stopped(stored::replay(&to, &events, &progress)).await.transpose(),
+        (Some(_), Some(found)) => recover(&options, &found, &to, &progress).await,
+        (Some(name), None) => {
+            progress.step(&format!("listing {name}"));
+            let found = unless_stopped(async { find(&options, to.place(name)?, to.is_deployed()).await }).await;
+            match found.transpose() {
+                Ok(Some(found)) => recover(&options, &found, &to, &progress).await,
+                Ok(None) => Ok(None),
+                Err(error) => Err(error),
+            }
         }
-    })
-    .await;
+    };
+    let is_elsewhere = at_hand.is_none() && !options.dry_run;
     if let Some(at_hand) = at_hand {
         at_hand.stop().await;
     }
-    done.unwrap_or_else(|| Ok(stopped(&progress)))
+    match done? {
+        Some(code) => Ok(code),
+        None if is_elsewhere => Ok(stopped_elsewhere(&progress)),
+        None => Ok(stopped(&progress)),
+    }
 }
 
-/// Brings back what a place holds.
+/// A place with the objects in it that may hold what is asked for.
+struct Found {
+    place: Place,
+    arrived: Arrived,
+    listed: Vec<Listed>,
+}
+
+async fn find(options: &ReplayOptions, place: Place, is_deployed: bool) -> anyhow::Result<Found> {
+    let arrived = Arrived::new(options.window.window(), &place, is_deployed);
+    let listed = if options.landing.is_some() {
+        landing::list(&place, arrived).await?
+    } else if options.on_failure.is_some() {
+        on_failure::list(&place, arrived).await?
+    } else {
+        dead_letters::list(&place, arrived).await?
+    };
+    Ok(Found { place, arrived, listed })
+}
+
+/// Brings back what a place holds; `None` when it was stopped, and then has said how far it came.
 async fn recover(
     options: &ReplayOptions,
-    name: &PlaceName,
+    Found { place, arrived, listed }: &Found,
     to: &Destination,
     progress: &Progress,
-) -> anyhow::Result<ExitCode> {
-    let place = to.place(name)?;
-    let arrived = Arrived { window: options.window.window(), are_times_known: to.is_deployed() };
-    progress.step(&format!("reading {name}"));
+) -> anyhow::Result<Option<ExitCode>> {
+    progress.step(&format!("reading {}", place.name()));
     if options.landing.is_some() {
-        let listed = landing::list(&place, arrived).await?;
         let mut loading = Loading::new(to, options.dry_run, progress);
-        let done = loading.load(&place, &listed, arrived).await;
-        return loading.finish(done).await;
+        let done = unless_stopped(async {
+            let done = loading.load(place, listed, *arrived).await;
+            loading.finish(done).await
+        });
+        let done = done.await;
+        return if done.is_none() { loading.stopped().map(|()| None) } else { done.transpose() };
     }
-    if options.on_failure.is_some() {
-        let listed = on_failure::list(&place, arrived).await?;
-        let mut redrive = Redrive::new(to, "record", options.dry_run, progress);
-        let done = on_failure::redrive(&place, &listed, arrived, &mut redrive).await;
-        return redrive.finish(done).await;
-    }
-    let listed = dead_letters::list(&place, arrived).await?;
-    let mut redrive = Redrive::new(to, "document", options.dry_run, progress);
-    let done = dead_letters::redrive(&place, &listed, arrived, &mut redrive).await;
-    redrive.finish(done).await
+    let what = if options.on_failure.is_some() { "record" } else { "document" };
+    let mut redrive = Redrive::new(to, what, options.dry_run, progress);
+    let done = unless_stopped(async {
+        let done = if options.on_failure.is_some() {
+            on_failure::redrive(place, listed, *arrived, &mut redrive).await
+        } else {
+            dead_letters::redrive(place, listed, *arrived, &mut redrive).await
+        };
+        redrive.finish(done).await
+    });
+    let done = done.await;
+    if done.is_none() { redrive.stopped().map(|()| None) } else { done.transpose() }
 }

@@ -8,13 +8,16 @@ use landfall_local::shards::STREAM_ARN;
 
 use super::event::{Event, MAX_BYTES};
 
-/// Records in an event: what the mapping sends, too.
-const MAX_RECORDS: usize = 100;
+/// Records in an event, however small they are.
+const MAX_RECORDS: usize = 1000;
+
+/// What the records of an event take, as they stand in it, unless one alone takes more: what a function takes with ease.
+const MAX_EVENT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Left over of what Lambda takes, for what is around the event.
 const MARGIN_BYTES: usize = 64 * 1024;
 
-/// What the records of an event take at most, as they stand in it.
+/// What a record takes at most, as it stands in an event.
 pub(super) const MAX_RECORD_BYTES: usize = MAX_BYTES - MARGIN_BYTES;
 
 /// A record that is one document, and what it takes in an event.
@@ -61,7 +64,7 @@ pub(super) fn events(mut records: Vec<Sized>) -> Vec<Vec<Record>> {
     for Sized { position, record, n_bytes: more } in records {
         let fits = last.as_ref().is_some_and(|last| last.shard_id == position.shard_id && *last != position);
         match events.last_mut() {
-            Some(open) if fits && open.len() < MAX_RECORDS && n_bytes + more <= MAX_RECORD_BYTES => {
+            Some(open) if fits && open.len() < MAX_RECORDS && n_bytes + more <= MAX_EVENT_BYTES => {
                 open.push(record);
                 n_bytes += more;
             }
@@ -123,14 +126,16 @@ mod tests {
     #[test]
     fn an_event_stays_below_what_lambda_takes() {
         let n_records: Vec<usize> =
-            events((0..250).map(|number| sized("a", number, b"x")).collect()).iter().map(Vec::len).collect();
-        assert_eq!(n_records, [100, 100, 50]);
+            events((0..2500).map(|number| sized("a", number, b"x")).collect()).iter().map(Vec::len).collect();
+        assert_eq!(n_records, [1000, 1000, 500]);
         // Three quarters of this fit with base64 around it.
-        let large = vec![b'x'; 1_500_000];
-        let events = events((0..7).map(|number| sized("a", number, &large)).collect());
-        assert_eq!(numbers(&events), [vec!["0", "1", "2"], vec!["3", "4", "5"], vec!["6"]]);
+        let large = vec![b'x'; 1_000_000];
+        let mut records: Vec<_> = (0..7).map(|number| sized("a", number, &large)).collect();
+        records.push(sized("a", 7, &[b'x'; 4_000_000]));
+        let events = events(records);
+        assert_eq!(numbers(&events), [vec!["0", "1", "2"], vec!["3", "4", "5"], vec!["6"], vec!["7"]]);
         let whole = event(events.into_iter().next().unwrap());
-        assert!(whole.text.len() < MAX_RECORD_BYTES && whole.text.len() > MAX_RECORD_BYTES * 9 / 10);
+        assert!(whole.text.len() < MAX_EVENT_BYTES && whole.text.len() > MAX_EVENT_BYTES * 9 / 10);
         assert_eq!(whole.name, "documents from a:0");
     }
 }

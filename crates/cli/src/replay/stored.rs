@@ -43,7 +43,7 @@ pub(super) async fn replay(to: &Destination, events: &[Event], progress: &Progre
 
 async fn one(to: &Destination, event: &Event) -> anyhow::Result<Outcome> {
     let answer = to.target.take(event).await.map_err(|fault| fault.error)?;
-    let batch = landfall_core::decode(&to.pipeline, &event.records);
+    let batch = event.batch(&to.pipeline)?;
     let mut lines = vec![event.title(), format!("  answered  {} in {} ms", answer.text, answer.duration.as_millis())];
     let landed = match &to.zone {
         Some(zone) => zone.landed(&to.pipeline, &batch).await,

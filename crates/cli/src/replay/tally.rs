@@ -17,6 +17,8 @@ const N_POSITIONS: usize = 3;
 pub(super) struct Tally {
     pub(super) n_rows: usize,
     pub(super) n_poison: usize,
+    /// Rows that the warehouse refused: not among the rows.
+    pub(super) n_refused: usize,
     by_reason: HashMap<String, Reason>,
 }
 
@@ -39,11 +41,16 @@ impl Tally {
     /// A row that the warehouse has refused.
     pub(super) fn refused(&mut self, reason: &str, position: Position) {
         self.n_rows = self.n_rows.saturating_sub(1);
-        self.poison(reason, position);
+        self.n_refused += 1;
+        self.reason(reason, position);
     }
 
     fn poison(&mut self, reason: &str, position: Position) {
         self.n_poison += 1;
+        self.reason(reason, position);
+    }
+
+    fn reason(&mut self, reason: &str, position: Position) {
         // Looked up first: a reason comes often.
         if !self.by_reason.contains_key(reason) {
             self.by_reason.insert(reason.to_owned(), Reason::default());
@@ -56,8 +63,8 @@ impl Tally {
         }
     }
 
-    /// The poison by its reason, as it is printed.
-    pub(super) fn poison_lines(&self) -> Vec<String> {
+    /// Poison and refused rows by their reasons, as they are printed.
+    pub(super) fn reason_lines(&self) -> Vec<String> {
         let mut reasons: Vec<_> = self.by_reason.iter().collect();
         reasons.sort_by(|(a, one), (b, other)| other.n_documents.cmp(&one.n_documents).then_with(|| a.cmp(b)));
         let mut lines = Vec::new();
@@ -94,8 +101,8 @@ mod tests {
         (5..15).for_each(|number| tally.poison(&format!("other {number:02}"), position(number)));
         tally.refused("the warehouse refused the row", position(99));
 
-        assert_eq!((tally.n_rows, tally.n_poison), (0, 16));
-        let lines = tally.poison_lines();
+        assert_eq!((tally.n_rows, tally.n_poison, tally.n_refused), (0, 15, 1));
+        let lines = tally.reason_lines();
         insta::assert_snapshot!(lines[..7].join("\n"), @"
         5 × no JSON
             shard:0:0:0

@@ -21,14 +21,14 @@ const REFUSED: &str = r#"{"Records":[{"kinesis":{"kinesisSchemaVersion":"1.0","p
     "invokeIdentityArn":"arn","awsRegion":"us-east-1","eventSourceARN":"arn"}]}"#;
 
 /// A stack that other processes find, with the sample events in it and one row that the warehouse refused.
-struct Replayed {
-    dir: TempDir,
-    stack: Stack,
+pub(crate) struct Replayed {
+    pub(crate) dir: TempDir,
+    pub(crate) stack: Stack,
     session: Session,
 }
 
 impl Replayed {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let dir = dir().await;
         let settings = Settings {
             dir: dir.path().to_owned(),
@@ -60,6 +60,19 @@ impl Replayed {
         in_dir("reconcile", self.dir.path()).args(args).env_remove("CARGO_MANIFEST_DIR").output().unwrap()
     }
 
+    /// A command that has this stack in the place of AWS and of a Snowflake account.
+    pub(crate) fn deployed(&self, args: &[&str]) -> Output {
+        let endpoints = self.stack.endpoints();
+        let mut command = landfall(args);
+        command.current_dir(self.dir.path()).env_clear().env("HOME", self.dir.path());
+        command.env("AWS_ENDPOINT_URL_S3", &endpoints.s3).env("AWS_ENDPOINT_URL_LAMBDA", &endpoints.lambda);
+        let [key, secret] = [landfall_local::s3::ACCESS_KEY, landfall_local::s3::SECRET_KEY];
+        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_REGION", "us-east-1");
+        command.env("SNOWFLAKE_ACCOUNT", "local").env("SNOWFLAKE_USER", landfall_local::snowflake::USER);
+        command.env("SNOWFLAKE_PRIVATE_KEY_FILE", &endpoints.key_file).env("SNOWFLAKE_URL", &endpoints.snowflake);
+        command.output().unwrap()
+    }
+
     #[track_caller]
     fn report(&self, args: &[&str], exit_code: i32) -> Value {
         let output = self.reconcile(&[args, &["--json"]].concat());
@@ -74,7 +87,7 @@ impl Replayed {
     }
 
     /// The files below a prefix of the bucket.
-    fn objects(&self, prefix: &str) -> Vec<PathBuf> {
+    pub(crate) fn objects(&self, prefix: &str) -> Vec<PathBuf> {
         files::below(&self.stack.bucket_dir(BUCKET).join(prefix)).unwrap()
     }
 }
@@ -233,17 +246,7 @@ async fn what_is_missing_or_doubled_is_named_at_its_position() {
 async fn a_real_account_is_compared_by_its_own_names() {
     let all = Replayed::start().await;
     let not_loaded = &positions(&all.objects("kinesiscsv/sensor-2")[0])[0];
-    let endpoints = all.stack.endpoints();
-    let deployed = |args: &[&str]| {
-        let mut command = landfall(&["reconcile", "--deployed", "--bucket", BUCKET]);
-        command.args(args).current_dir(all.dir.path()).env_clear().env("HOME", all.dir.path());
-        command.env("AWS_ENDPOINT_URL_S3", &endpoints.s3).env("AWS_REGION", "us-east-1");
-        let [key, secret] = [landfall_local::s3::ACCESS_KEY, landfall_local::s3::SECRET_KEY];
-        command.env("AWS_ACCESS_KEY_ID", key).env("AWS_SECRET_ACCESS_KEY", secret);
-        command.env("SNOWFLAKE_ACCOUNT", "local").env("SNOWFLAKE_USER", landfall_local::snowflake::USER);
-        command.env("SNOWFLAKE_PRIVATE_KEY_FILE", &endpoints.key_file).env("SNOWFLAKE_URL", &endpoints.snowflake);
-        command.output().unwrap()
-    };
+    let deployed = |args: &[&str]| all.deployed(&[&["reconcile", "--deployed", "--bucket", BUCKET], args].concat());
     // Objects that were written before the window are not read, and this machine's clock may say any day.
     let window = ["--since", "2018-01-01", "--until", "2026-11-21", "--json"];
 

@@ -14,6 +14,7 @@ use landfall_local::lambda::{Invoke, Invoked};
 use landfall_local::shards::{self, STREAM_ARN};
 use tokio::sync::mpsc;
 
+use crate::reconcile::Replayed;
 use crate::support::{dir, in_dir, text};
 
 const PIPELINE: &str = include_str!("../../../../pipeline.toml");
@@ -136,17 +137,21 @@ async fn dead_letters_come_back_at_their_own_positions_and_once() {
     let (good, bad) =
         (refused(103, r#"{"sensorId":9}"#), refused(104, &format!("{{\"sensorId\":{}}}", "9".repeat(30))));
     std::fs::write(letters.join("b.jsonl"), format!("{{\"stage\":\n{good}\n{good}\n{bad}\n")).unwrap();
-    let (out, error) = said(replay(dir.path(), &ignore).arg("--dead-letters").arg(&letters), 1);
+    // And once more: what is refused for the same reason is no new letter.
+    for _ in 0..2 {
+        let (out, error) = said(replay(dir.path(), &ignore).arg("--dead-letters").arg(&letters), 1);
 
-    let name = letters.join("b.jsonl").display().to_string();
-    assert!(
-        error.contains(&format!("error: failed to redrive line 1 of {name}: it is no dead letter: EOF")),
-        "{error}"
-    );
-    assert!(out.contains("\n5 documents taken in 1 event: 3 landed now, 2 still poison\n"), "{out}");
-    let of_warehouse = out.lines().skip_while(|line| !line.contains("1 × the warehouse refused the row: "));
-    assert_eq!(of_warehouse.map(str::trim).nth(1), Some("shardId-000000000000:104:0:0"), "{out}");
-    assert!(!out.contains("row not in") && !out.contains("rows not in"), "{out}");
+        let name = letters.join("b.jsonl").display().to_string();
+        assert!(
+            error.contains(&format!("error: failed to use line 1 of {name}: it is no dead letter: EOF")),
+            "{error}"
+        );
+        let summary = "\n5 documents taken in 1 event: 3 landed now, 1 still poison, 1 still refused\n";
+        assert!(out.contains("  refused   1 row by the warehouse still\n") && out.contains(summary), "{out}");
+        let of_warehouse = out.lines().skip_while(|line| !line.contains("1 × the warehouse refused the row: "));
+        assert_eq!(of_warehouse.map(str::trim).nth(1), Some("shardId-000000000000:104:0:0"), "{out}");
+        assert!(!out.contains("row not in") && !out.contains("rows not in"), "{out}");
+    }
     let expected = [&expected[..], &["103:0 9 -"]].concat();
     for table in tables.iter().chain(&["kinesis_sensors_streaming"]) {
         assert_eq!(rows(dir.path(), table), expected, "{table}");
@@ -284,10 +289,13 @@ async fn what_landed_goes_into_the_streaming_table_once() {
     assert_eq!(rows(dir.path(), "kinesis_sensors_microbatch"), Vec::<String>::new());
 
     // Again, with what the warehouse refuses: the local one holds an integer in 64 bits.
-    land(&new, 104, &format!("{{\"sensorId\":{}}}", "9".repeat(30)));
+    land(&new, 104, &format!("{{\"sensorId\":{}}}", "9".repeat(30)).repeat(12));
     let (out, _) = landing(&[], 1);
-    assert!(out.starts_with("  rejected  shardId-000000000000:104:0:0  "), "{out}");
-    let summary = "6 rows in 6 objects: 0 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 1 rejected\n";
+    for document in 0..12 {
+        assert!(out.contains(&format!("  rejected  shardId-000000000000:104:0:{document}  ")), "{out}");
+    }
+    assert!(out.contains("\nWhat is rejected stays in the landing zone and in KINESIS_SENSORS_MICROBATCH, "), "{out}");
+    let summary = "17 rows in 6 objects: 0 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 12 rejected\n";
     assert!(out.ends_with(summary), "{out}");
 
     // And with what nobody can read.
@@ -295,7 +303,7 @@ async fn what_landed_goes_into_the_streaming_table_once() {
     let lines = "s,1,0,0,key,2026-11-20 14:00:00.123,64.5\ns,2,0,0,key,2026-11-20 14:00:00.123,9\n";
     std::fs::write(zone.join("changed.csv"), lines).unwrap();
     let (out, error) = landing(&[], 1);
-    let summary = "7 rows in 7 objects: 1 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 1 rejected\n\
+    let summary = "18 rows in 7 objects: 1 inserted into KINESIS_SENSORS_STREAMING, 5 already there, 12 rejected\n\
                    2 could not be used: run the same again when that is mended; what is there already is found by its \
                    position and stays as it is\n";
     assert!(out.ends_with(summary), "{out}");
@@ -309,12 +317,98 @@ async fn what_landed_goes_into_the_streaming_table_once() {
     assert!(error.contains(&format!("error: failed to load row 1 of {zone}/changed.csv: failed to read a row: `SENSORID` is 64.5, which is no integer\ntry: check that")), "{error}");
 }
 
+/// A batch as a mapping stores it.
+fn given_up(function: &str, stream: &str) -> String {
+    let payload = include_str!("../../../../events/kinesis-batch.json");
+    let info = serde_json::json!({
+        "shardId": "shardId-000000000000", "startSequenceNumber": "1", "endSequenceNumber": "9", "streamArn": stream,
+    });
+    let context =
+        serde_json::json!({ "functionArn": format!("arn:aws:lambda:us-east-1:123456789012:function:{function}") });
+    serde_json::json!({ "requestContext": context, "KinesisBatchInfo": info, "payload": payload }).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_a_deployed_function_took_only_what_was_seen_has_landed() {
+    let all = Replayed::start().await;
+    let name = "landfall-orchestrator";
+    #[track_caller]
+    fn ended(output: &Output, code: i32) -> String {
+        let (out, error) = (text(&output.stdout), text(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "{out}{error}");
+        out + &error
+    }
+    let deployed =
+        |args: &[&str], code| ended(&all.deployed(&[&["replay", "--function-name", name], args].concat()), code);
+    let letters = ["--dead-letters", "s3://landfall-landing/deadletter/"];
+    let bucket = ["--bucket", "landfall-landing"];
+
+    // The local Lambda does not say what a function's variables are.
+    let said = deployed(&letters, 0);
+    assert!(
+        said.contains("; expected by this pipeline.toml: 1 row, 16 poison\n") && !said.contains("landed"),
+        "{said}"
+    );
+    assert!(said.contains("  but       not all of it was looked for: name its bucket with --bucket\n"), "{said}");
+
+    let said = deployed(&[letters, bucket].concat(), 0);
+    let summary = ": 0 landed now, 16 still poison by this pipeline.toml, 1 refused before and perhaps again\n";
+    assert!(said.contains(summary), "{said}");
+    let doubt = "  but       1 row that the warehouse refused before, shardId-000000000009:77:0:0 for one: refused";
+    assert!(said.contains(doubt), "{said}");
+
+    // Without its letter in the bucket, a new one tells.
+    let is_of_77 = |path: &PathBuf| path.display().to_string().contains("-77-77-");
+    let letter = all.objects("deadletter/2026").into_iter().find(is_of_77).unwrap();
+    let copy = all.dir.path().join("copy.jsonl");
+    std::fs::rename(letter, &copy).unwrap();
+    let copy = copy.display().to_string();
+    let said = deployed(&[&["--dead-letters", &copy], &bucket[..]].concat(), 0);
+    assert!(said.contains("  refused   1 row by the warehouse still\n"), "{said}");
+    let summary = "1 document taken in 1 event: 0 landed now, 0 still poison by this pipeline.toml, 1 still refused\n";
+    assert!(said.contains(summary), "{said}");
+
+    let stored = all.stack.bucket_dir("landfall-on-failure");
+    let store = |id: &str, batch: String| {
+        let path = stored.join(format!("aws/lambda/{id}/shardId-000000000000/2026/11/20/x.json"));
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, batch).unwrap();
+    };
+    let batches = ["--on-failure", "s3://landfall-on-failure/aws/"];
+    let batches = [batches, bucket].concat();
+    store("one", given_up(name, "arn:one"));
+    std::fs::write(stored.join("aws/empty"), "").unwrap();
+    std::fs::write(stored.join("aws/other.txt"), "no batch").unwrap();
+    let said = deployed(&batches, 0);
+    let summary = "100 records taken in 1 event: 100 landed now, 0 still poison by this pipeline.toml\n";
+    assert!(said.contains(summary) && !said.contains("aws/empty"), "{said}");
+    let other = "left alone: 1 object is no Kinesis batch, s3://landfall-on-failure/aws/other.txt for one\n";
+    assert!(said.contains(other), "{said}");
+
+    // Another function's, and then another stream's: nothing is sent.
+    store("two", given_up("other", "arn:one"));
+    let said = deployed(&batches, 1);
+    assert!(said.contains("was given up by arn:aws:lambda:us-east-1:123456789012:function:other, and"), "{said}");
+    let remedy = "try: name the prefix with its batches alone: s3://landfall-on-failure/aws/lambda/one/\n";
+    assert!(
+        said.contains(remedy) && said.contains("\n0 records taken") || said.contains("0 records taken in 0"),
+        "{said}"
+    );
+    store("two", given_up(name, "arn:two"));
+    let said = deployed(&batches, 1);
+    let streams =
+        "it holds batches of 2 streams: arn:one under s3://landfall-on-failure/aws/lambda/one/, arn:two under";
+    assert!(said.contains(streams), "{said}");
+    all.stack.stop().await;
+}
+
 #[test]
 fn what_cannot_be_replayed_says_what_to_do() {
     let dir = tempfile::tempdir().unwrap();
     let stack = dir.path().join("stack");
     let fails = |args: &[&str]| {
-        let (out, error) = said(in_dir("replay", &stack).args(args).arg("--dry-run").current_dir(dir.path()), 1);
+        let (out, error) = said(in_dir("replay", &stack).args(args).current_dir(dir.path()), 1);
+        // It is noticed before anything starts.
         assert!(!stack.exists());
         out + &error
             .lines()
@@ -348,11 +442,20 @@ fn what_cannot_be_replayed_says_what_to_do() {
     ");
     let info = r#"{"KinesisBatchInfo":{"shardId":"shardId-1","startSequenceNumber":"7","endSequenceNumber":"9","batchSize":3}}"#;
     write("queue/a.json", info);
-    insta::assert_snapshot!(fails(&["--on-failure", "queue"]), @"
+    insta::assert_snapshot!(fails(&["--on-failure", "queue", "--dry-run"]), @"
     0 records in 0 events: 0 would be rows, 0 still poison; nothing was sent
     1 could not be used: run the same again when that is mended; what is there already is found by its position and stays as it is
     error: failed to use queue/a.json: it says which records were given up, and does not hold them: shardId-1 from 7 to 9
     try: have these read from the stream, while it keeps them: a second event source mapping that starts at their time (AT_TIMESTAMP) sends them all again; an S3 destination holds the records themselves, those of SQS and SNS do not
+    ");
+
+    write("others/a.json", "{}");
+    write("others/b.json", "");
+    insta::assert_snapshot!(fails(&["--on-failure", "others", "--dry-run"]), @"
+    0 records in 0 events: 0 would be rows, 0 still poison; nothing was sent
+    not all of it was sent: run the same again when that is mended; what is there already is found by its position and stays as it is
+    error: no batch of a Kinesis stream under others: 1 object is no Kinesis batch, others/a.json for one
+    try: name the prefix of the mapping's on-failure destination
     ");
 
     let refused = |args: &[&str]| said(in_dir("replay", &stack).args(args), 2).1;

@@ -5,7 +5,7 @@ use super::*;
 use crate::replay::fault::with_pauses;
 
 /// Where an Invoke API answers with these, one a connection, and then is gone.
-async fn api(answers: Vec<(&'static str, &'static str)>) -> String {
+pub(in crate::replay) async fn api(answers: Vec<(&'static str, &'static str)>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
@@ -45,7 +45,7 @@ async fn taken(answers: Vec<(&'static str, &'static str)>) -> Result<String, (St
     taken.map(|answer| answer.text).map_err(masked)
 }
 
-const DONE: &str = r#"{"batchItemFailures":[]}"#;
+pub(in crate::replay) const DONE: &str = r#"{"batchItemFailures":[]}"#;
 const FAILED: &str = "200 OK\r\nx-amz-function-error: Unhandled";
 const BUSY: (&str, &str) = ("429 Too Many Requests", r#"{"message":"Rate Exceeded."}"#);
 
