@@ -1,0 +1,14 @@
+# What pipeline.toml says about the landing zone. Terraform has no decoder for TOML; these few keys are read by the line, as
+# `landfall init` writes them. The defaults are those of the pipeline itself.
+
+locals {
+  pipeline_text    = file(var.pipeline_file)
+  pipeline_head    = split("\n[", local.pipeline_text)[0]
+  pipeline_name    = try(regex("(?m)^\\s*name\\s*=\\s*[\"']([^\"']+)[\"']", local.pipeline_head)[0], "")
+  pipeline_landing = try(split("\n[", split("[landing]", local.pipeline_text)[1])[0], "")
+
+  landing_prefix     = try(regex("(?m)^\\s*prefix\\s*=\\s*[\"']([^\"']+)[\"']", local.pipeline_landing)[0], "kinesiscsv")
+  dead_letter_prefix = try(regex("(?m)^\\s*dead_letter_prefix\\s*=\\s*[\"']([^\"']+)[\"']", local.pipeline_landing)[0], "deadletter")
+  # Lambda's own: aws/lambda/<mapping>/<shard>/yyyy/mm/dd/...
+  on_failure_prefix = "aws/lambda"
+}
