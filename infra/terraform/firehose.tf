@@ -13,9 +13,10 @@ resource "aws_lambda_function" "transform" {
   filename         = local.zips.transform
   source_code_hash = filebase64sha256(local.zips.transform)
 
-  memory_size = var.transform_memory_mb
-  timeout     = var.transform_timeout_seconds
-  kms_key_arn = local.key_arn
+  memory_size                    = var.transform_memory_mb
+  timeout                        = var.transform_timeout_seconds
+  reserved_concurrent_executions = var.transform_reserved_concurrency
+  kms_key_arn                    = local.key_arn
 
   environment {
     variables = {

@@ -277,6 +277,17 @@ variable "upsert_reserved_concurrency" {
   }
 }
 
+variable "transform_reserved_concurrency" {
+  description = "Most transforms at once. Firehose invokes one for each shard, and more when it catches up. -1 reserves none."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.transform_reserved_concurrency == -1 || var.transform_reserved_concurrency >= 1
+    error_message = "transform_reserved_concurrency must be -1 (none reserved) or at least 1."
+  }
+}
+
 variable "upsert" {
   description = "Whether rows are merged into the streaming table. False: no upsert function, and the orchestrator runs with UPSERT=off; rows reach Snowflake by Snowpipe alone."
   type        = bool

@@ -4,6 +4,12 @@ data "aws_availability_zones" "available" {
   count = var.vpc ? 1 : 0
 
   state = "available"
+
+  # No local zones, which lack NAT gateways.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
 }
 
 locals {
@@ -34,7 +40,12 @@ resource "aws_subnet" "private" {
   vpc_id            = aws_vpc.this[0].id
   availability_zone = local.zones[count.index]
   cidr_block        = local.subnets[count.index]
-  tags              = { Name = "${var.name}-private-${local.zones[count.index]}" }
+  tags              = { Name = "${var.name}-private-${count.index + 1}" }
+
+  # A zone that AWS adds must not move those that are there.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_subnet" "public" {
@@ -44,6 +55,10 @@ resource "aws_subnet" "public" {
   availability_zone = local.zones[0]
   cidr_block        = local.subnets[2]
   tags              = { Name = "${var.name}-public" }
+
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
 }
 
 resource "aws_internet_gateway" "this" {
