@@ -23,9 +23,14 @@ trap finish EXIT
 
 # check NAME COMMAND...: runs it, shows its output when it fails, and keeps its time.
 check() {
-    local name=$1 started=$SECONDS
+    local name=$1 started=$SECONDS code
     shift
-    if ! "$@" >"$WORK/log" 2>&1; then
+    # Not as a condition: bash lets a function in one go on after a failure.
+    set +e
+    (set -e && "$@") >"$WORK/log" 2>&1
+    code=$?
+    set -e
+    if ((code != 0)); then
         cat "$WORK/log" >&2
         TABLE+=("$(printf '%-34s %4d s  FAILED' "$name" $((SECONDS - started)))")
         exit 1
@@ -68,6 +73,7 @@ connect() {
     printf '{"snowflake_iam_user_arn": "arn:aws:iam::999999999999:user/abc1-b-self1234", "snowflake_notification_channel": "%s"}\n' \
         "$queue" >"$WORK/moto/module/snowflake.auto.tfvars.json"
     apply
+    [[ $(tf output -raw phase) == 2 ]]
 }
 
 delivered() {

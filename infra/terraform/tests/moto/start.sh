@@ -46,7 +46,7 @@ for _ in $(seq 150); do
 done
 
 cat >"$DIR/env" <<END
-export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1
+export AWS_ENDPOINT_URL=http://127.0.0.1:$port AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
 export AWS_ACCESS_KEY_ID=testing AWS_SECRET_ACCESS_KEY=testing
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export TF_VAR_moto=http://127.0.0.1:$port
