@@ -91,11 +91,13 @@ if ! command -v terraform >/dev/null; then
     exit 0
 fi
 
+# Terraform warns of a configuration that is not there, in every output.
+[[ -e ${TF_CLI_CONFIG_FILE:-/} ]] || unset TF_CLI_CONFIG_FILE
+
 check "fmt" terraform fmt -check -diff -recursive "$MODULE"
 
 export TF_PLUGIN_DIR=${TF_PLUGIN_DIR:-$(plugin_dir)}
 export CHECKPOINT_DISABLE=1 TF_IN_AUTOMATION=1
-[[ -e ${TF_CLI_CONFIG_FILE:-/} ]] || unset TF_CLI_CONFIG_FILE
 if [[ -n $TF_PLUGIN_DIR ]]; then
     export TF_CLI_CONFIG_FILE=$WORK/terraformrc
     printf 'provider_installation {\n  filesystem_mirror {\n    path = "%s"\n  }\n}\n' "$TF_PLUGIN_DIR" >"$TF_CLI_CONFIG_FILE"

@@ -93,7 +93,7 @@ locals {
         missing    = "notBreaching"
       })
       snowpipe-missing = merge(local.once, {
-        what       = "Objects landed that Snowpipe has not loaded."
+        what       = "Rows landed that Snowpipe has not loaded."
         metric     = ["Landfall", "MicrobatchMissing"]
         dimensions = local.of_reconcile
         statistic  = "Maximum"

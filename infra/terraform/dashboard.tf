@@ -82,7 +82,7 @@ locals {
       {
         title = "Snowpipe, as reconcile sees it"
         stat  = "Maximum"
-        y     = "objects or ms"
+        y     = "rows or ms"
         series = [
           concat(["Landfall", "MicrobatchMissing"], local.of_reconcile),
           concat(["Landfall", "MicrobatchLagMs"], local.of_reconcile, [{ yAxis = "right" }]),

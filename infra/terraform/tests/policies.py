@@ -19,6 +19,9 @@ NO_RESOURCE = {
 # Their `policy` is what AWS begins with; ours is a resource of its own, or there is none.
 NOT_OURS = {"aws_sns_topic", "aws_s3_bucket", "aws_vpc_endpoint"}
 
+# What refuses requests without TLS, and so has to be there.
+TLS_ONLY = {"aws_s3_bucket_policy", "aws_sns_topic_policy"}
+
 
 def resources(module):
     yield from module.get("resources", [])
@@ -68,18 +71,20 @@ def tls_only(policy):
 
 def main():
     state = json.load(sys.stdin)
-    n_policies, faults = 0, []
+    n_policies, faults, types = 0, [], set()
     for resource in resources(state["values"]["root_module"]):
         for attribute in ("policy", "assume_role_policy"):
             text = resource["values"].get(attribute)
             if not text or resource["mode"] != "managed" or resource["type"] in NOT_OURS:
                 continue
             n_policies += 1
+            types.add(resource["type"])
             policy = json.loads(text)
             where = f"{resource['address']}.{attribute}"
-            if resource["type"] in ("aws_s3_bucket_policy", "aws_sns_topic_policy") and not tls_only(policy):
+            if resource["type"] in TLS_ONLY and not tls_only(policy):
                 faults.append(f"{where}: lets requests without TLS through")
             faults += [f"{where}: {finding}" for finding in findings(resource["type"], policy)]
+    faults += [f"there is no {kind}: requests without TLS get through" for kind in sorted(TLS_ONLY - types)]
     print("\n".join([*faults, f"{n_policies} policies, {len(faults)} faults"]))
     sys.exit(bool(faults) or n_policies == 0)
 
