@@ -74,3 +74,18 @@ output "nat_ip" {
   description = "Address that the functions reach Snowflake from, for a network policy; null without a VPC."
   value       = one(aws_eip.nat[*].public_ip)
 }
+
+output "environment" {
+  description = "What `landfall` and aws on your own machine need to find all of this: eval \"$(terraform output -raw environment)\"."
+  value = join("\n", [
+    for name, value in {
+      AWS_REGION                   = var.region
+      SNOWFLAKE_ACCOUNT            = var.snowflake_account
+      SNOWFLAKE_USER               = var.snowflake_user
+      SNOWFLAKE_ROLE               = var.snowflake_role
+      SNOWFLAKE_WAREHOUSE          = var.snowflake_warehouse
+      SNOWFLAKE_URL                = var.snowflake_url
+      SNOWFLAKE_PRIVATE_KEY_SECRET = aws_secretsmanager_secret.snowflake.arn
+    } : "export ${name}='${value}'" if value != ""
+  ])
+}
