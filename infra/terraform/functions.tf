@@ -5,7 +5,8 @@ locals {
   functions = toset(concat(["orchestrator"], var.upsert ? ["upsert"] : [], var.firehose ? ["transform"] : []))
   zips      = { for function in local.functions : function => "${var.zips}/${function}/bootstrap.zip" }
 
-  pipeline_in_zip = "/var/task/pipeline.toml"
+  pipeline_in_zip    = "/var/task/pipeline.toml"
+  orchestrator_lands = coalesce(var.orchestrator_lands, !var.firehose)
 }
 
 # Made before the functions, or Lambda makes them itself and keeps their logs for ever.
@@ -38,7 +39,7 @@ resource "aws_lambda_function" "orchestrator" {
       {
         PIPELINE_FILE  = local.pipeline_in_zip
         LANDING_BUCKET = aws_s3_bucket.landing.bucket
-        LANDING        = var.firehose ? "off" : "on"
+        LANDING        = local.orchestrator_lands ? "on" : "off"
         UPSERT         = var.upsert ? "on" : "off"
       },
       var.upsert ? { UPSERT_FUNCTION = local.names.upsert } : {},

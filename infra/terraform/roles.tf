@@ -69,7 +69,7 @@ locals {
           Effect = "Allow"
           Action = ["s3:PutObject"]
           Resource = concat(
-            var.firehose ? [] : ["${aws_s3_bucket.landing.arn}/${local.landing_prefix}/*"],
+            local.orchestrator_lands ? ["${aws_s3_bucket.landing.arn}/${local.landing_prefix}/*"] : [],
             [
               "${aws_s3_bucket.landing.arn}/${local.dead_letter_prefix}/*",
               "${aws_s3_bucket.landing.arn}/${local.on_failure_prefix}/*",

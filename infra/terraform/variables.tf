@@ -292,11 +292,6 @@ variable "upsert" {
   description = "Whether rows are merged into the streaming table. False: no upsert function, and the orchestrator runs with UPSERT=off; rows reach Snowflake by Snowpipe alone."
   type        = bool
   default     = true
-
-  validation {
-    condition     = var.upsert || !var.firehose
-    error_message = "upsert = false and firehose = true leave the orchestrator nothing to do: it would neither land nor upsert."
-  }
 }
 
 variable "tracing" {
@@ -493,6 +488,17 @@ variable "firehose" {
   description = "Whether Firehose lands the stream, by the transform function, in few large objects. The orchestrator then runs with LANDING=off."
   type        = bool
   default     = false
+}
+
+variable "orchestrator_lands" {
+  description = "Whether the orchestrator writes CSV objects. Null: where Firehose does not. True beside firehose = true is for the change from one to the other: Firehose begins with what comes after it was made, and nothing before that may be left out."
+  type        = bool
+  default     = null
+
+  validation {
+    condition     = coalesce(var.orchestrator_lands, !var.firehose) || var.upsert
+    error_message = "upsert = false leaves the orchestrator nothing to do where it does not land either (firehose = true, or orchestrator_lands = false)."
+  }
 }
 
 variable "firehose_buffer_mb" {

@@ -257,6 +257,19 @@ run "the_firehose_route" {
   }
 }
 
+run "both_routes_land_while_one_takes_over" {
+  command = plan
+  variables {
+    firehose           = true
+    orchestrator_lands = true
+  }
+
+  assert {
+    condition     = aws_lambda_function.orchestrator.environment[0].variables.LANDING == "on" && length(aws_kinesis_firehose_delivery_stream.landing) == 1
+    error_message = "neither leaves anything to the other"
+  }
+}
+
 run "landing_alone" {
   command = plan
   variables {

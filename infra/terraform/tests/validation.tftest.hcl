@@ -184,7 +184,7 @@ run "the_orchestrator_hardly_outlives_upsert_and_nothing_is_left_to_do" {
   }
 
   expect_failures = [
-    var.upsert,
+    var.orchestrator_lands,
     var.orchestrator_timeout_seconds,
   ]
 }
