@@ -232,7 +232,7 @@ proptest! {
 
 #[test]
 fn a_partition_that_is_too_long_is_several_objects() {
-    let text = "{\"sensorId\":6}".repeat(30_000);
+    let text = "{\"sensorId\":6}".repeat(40_000);
     let rows = decode(&sensors(), &records(&[text.as_str(), "{\"sensorId\":6}"])).rows;
 
     let objects = objects(&sensors(), &rows).unwrap();
@@ -242,7 +242,7 @@ fn a_partition_that_is_too_long_is_several_objects() {
         matches!(sizes[..], [a, b] if (MAX_OBJECT_BYTES..MAX_OBJECT_BYTES + 200).contains(&a) && b < a),
         "{sizes:?}"
     );
-    assert_eq!(objects.iter().map(|object| object.n_rows).sum::<usize>(), 30_001);
+    assert_eq!(objects.iter().map(|object| object.n_rows).sum::<usize>(), 40_001);
     let keys: Vec<_> = objects.iter().map(|object| object.key.rsplit_once('-').unwrap().0).collect();
     let prefix = "kinesiscsv/sensor-6/2026/11/20/14/shardId-000000000000-100";
     assert_eq!(keys, [format!("{prefix}-100"), format!("{prefix}-101")]);
