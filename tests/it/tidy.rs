@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::support::workspace;
 
 /// Which crates of ours each may use, and which of others' it must not.
-const ARROWS: [(&str, &[&str]); 8] = [
+const ARROWS: [(&str, &[&str]); 9] = [
     ("crates/core", &[]),
     ("crates/orchestrator", &["landfall-core"]),
+    ("crates/transform", &["landfall-core"]),
     ("crates/snowflake", &["landfall-core"]),
     ("crates/upsert", &["landfall-core", "landfall-snowflake"]),
     ("crates/generator", &["landfall-core"]),
@@ -21,6 +22,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "landfall-local",
             "landfall-orchestrator",
             "landfall-snowflake",
+            "landfall-transform",
             "landfall-upsert",
         ],
     ),
@@ -32,6 +34,7 @@ const ARROWS: [(&str, &[&str]); 8] = [
             "landfall-local",
             "landfall-orchestrator",
             "landfall-snowflake",
+            "landfall-transform",
             "landfall-upsert",
         ],
     ),
@@ -75,7 +78,7 @@ fn core_is_pure() {
 
 #[test]
 fn only_main_reads_the_environment_of_a_function() {
-    for folder in ["crates/orchestrator/src", "crates/upsert/src", "crates/snowflake/src"] {
+    for folder in ["crates/orchestrator/src", "crates/transform/src", "crates/upsert/src", "crates/snowflake/src"] {
         for (path, text) in sources(folder) {
             let is_main = path.file_name().is_some_and(|name| name == "main.rs");
             assert!(is_main || !code(&text).contains("env::var"), "{}", path.display());
@@ -86,7 +89,7 @@ fn only_main_reads_the_environment_of_a_function() {
 #[test]
 fn sdk_types_stay_in_adapters() {
     let adapters = ["aws.rs", "s3.rs", "upsert_function.rs", "function.rs", "secret.rs", "main.rs"];
-    for folder in ["crates/orchestrator/src", "crates/upsert/src"] {
+    for folder in ["crates/orchestrator/src", "crates/transform/src", "crates/upsert/src"] {
         for (path, text) in sources(folder) {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap();
             let sdk = ["aws_sdk_", "aws_config::", "lambda_runtime::"].iter().any(|sdk| code(&text).contains(sdk));
@@ -114,7 +117,8 @@ fn the_readme_lists_every_variable() {
         .filter_map(|line| line.strip_prefix("| `")?.split_once('`').map(|(name, _)| name.to_owned()))
         .filter(|name| name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
         .collect();
-    let variables = landfall_orchestrator::config::VARIABLES.iter().chain(&landfall_upsert::config::VARIABLES);
+    let variables = landfall_orchestrator::config::VARIABLES.iter();
+    let variables = variables.chain(&landfall_transform::config::VARIABLES).chain(&landfall_upsert::config::VARIABLES);
     let names: BTreeSet<String> = variables.clone().map(|variable| variable.name.to_owned()).collect();
     assert_eq!(rows, names);
     for variable in variables {

@@ -61,6 +61,8 @@ pub(crate) enum Command {
 pub(crate) enum FunctionName {
     /// Takes events.
     Orchestrator,
+    /// Answers Firehose.
+    Transform,
     /// Merges rows.
     Upsert,
 }

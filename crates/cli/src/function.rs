@@ -11,6 +11,7 @@ pub(crate) async fn run(name: FunctionName) -> anyhow::Result<ExitCode> {
     let get = |name: &str| std::env::var(name).ok();
     let run = match name {
         FunctionName::Orchestrator => landfall_orchestrator::run(&get).await,
+        FunctionName::Transform => landfall_transform::run(&get).await,
         FunctionName::Upsert => landfall_upsert::run(&get).await,
     };
     run.map_err(|error| anyhow::anyhow!(error))?;

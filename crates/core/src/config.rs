@@ -85,6 +85,15 @@ impl<'a> Variables<'a> {
         }
     }
 
+    /// The bare name of a bucket, or the ARN of an access point.
+    pub fn bucket(&mut self, variable: Variable) -> String {
+        let value = self.text(variable);
+        if let Some(what) = bucket_fault(&value) {
+            self.fault(variable, &what);
+        }
+        value
+    }
+
     /// A factor above 0, at most 10.
     pub fn factor(&mut self, variable: Variable) -> f64 {
         let text = self.text(variable);
@@ -109,7 +118,36 @@ impl<'a> Variables<'a> {
     }
 }
 
-/// Both functions: where their pipeline.toml is.
+/// What keeps a text from being the name of a bucket or the ARN of an access point, and the name that was meant.
+///
+/// Only what no bucket can be called: all else is S3's to judge.
+fn bucket_fault(value: &str) -> Option<String> {
+    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    if is_name(value) || (value.starts_with("arn:") && value.contains("accesspoint")) {
+        return None;
+    }
+    let bare = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
+    let bare = bare.strip_prefix("s3://").or_else(|| bare.split_once(":s3:::").map(|(_, name)| name)).unwrap_or(bare);
+    let (name, prefix) = bare.split_once('/').unwrap_or((bare, ""));
+    let mut what = format!("is \"{value}\", not just a bucket's name");
+    if !name.is_empty() && is_name(name) {
+        what.push_str(&format!(": write {name}"));
+        if !prefix.trim_matches(['/', '*']).is_empty() {
+            what.push_str(", and the prefix into pipeline.toml, as [landing] prefix");
+        }
+    }
+    Some(what)
+}
+
+/// The orchestrator and the transform function: where objects go.
+pub const LANDING_BUCKET: Variable = Variable {
+    name: "LANDING_BUCKET",
+    meaning: "the bucket of the landing zone and of the dead letters",
+    example: "acme-landing-zone",
+    default: None,
+};
+
+/// All functions: where their pipeline.toml is.
 pub const PIPELINE_FILE: Variable = Variable {
     name: "PIPELINE_FILE",
     meaning: "the path of pipeline.toml; in Lambda it is in the function's zip",
@@ -117,7 +155,7 @@ pub const PIPELINE_FILE: Variable = Variable {
     default: Some("pipeline.toml"),
 };
 
-/// Both functions: shortens the chain of time-outs.
+/// All functions: shortens the chain of time-outs.
 pub const TIME_SCALE: Variable = Variable {
     name: "LANDFALL_TIME_SCALE",
     meaning: "a factor on all time-outs, for tests; functions that work together share it",
@@ -238,6 +276,11 @@ impl Timeouts {
 
     /// How long Lambda lets the orchestrator run.
     pub fn orchestrator_function(self) -> Duration {
+        self.seconds(180)
+    }
+
+    /// How long Lambda lets the transform function run. Firehose waits for five minutes.
+    pub fn transform_function(self) -> Duration {
         self.seconds(180)
     }
 

@@ -6,7 +6,7 @@ mod record;
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use self::record::{read, whole};
+use self::record::{read, read_user_record, whole};
 use crate::dead_letter::Poison;
 use crate::payload::Inflater;
 use crate::{Pipeline, Record, Row, SequenceNumber};
@@ -30,6 +30,17 @@ pub fn decode(pipeline: &Pipeline, records: &[Record]) -> Batch {
     // An inflater for each record: what becomes of it must not depend on the batch that it comes in.
     decode_with(records, |record, batch| {
         read(pipeline, &mut Inflater::new(pipeline.max_inflated_bytes), record, batch);
+    })
+}
+
+/// Decodes what Firehose delivers: the user record `subsequence_number` of `record`, which is the record itself where that is
+/// plain, at the positions that [`decode`] gives it.
+///
+/// It is not taken apart: Firehose has done that. What is still aggregated is poison, for user records in it might
+/// have the positions of others.
+pub fn decode_user_record(pipeline: &Pipeline, record: &Record, subsequence_number: u64) -> Batch {
+    decode_with(std::slice::from_ref(record), |record, batch| {
+        read_user_record(pipeline, &mut Inflater::new(pipeline.max_inflated_bytes), record, subsequence_number, batch);
     })
 }
 

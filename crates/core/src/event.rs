@@ -138,7 +138,7 @@ pub(crate) fn is_shard_id(text: &str) -> bool {
     (1..=128).contains(&text.len()) && text.bytes().all(plain)
 }
 
-fn data(text: &str) -> Result<Arc<[u8]>, Undecodable> {
+pub(crate) fn data(text: &str) -> Result<Arc<[u8]>, Undecodable> {
     match STANDARD.decode(text) {
         Ok(bytes) => Ok(bytes.into()),
         Err(error) => Err(Undecodable { reason: format!("data is no base64: {error}"), text: text.as_bytes().into() }),

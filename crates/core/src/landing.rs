@@ -39,11 +39,7 @@ pub const MAX_OBJECT_BYTES: usize = 2 << 20;
 pub fn objects<'a>(pipeline: &'a Pipeline, rows: &'a [Row]) -> impl Iterator<Item = io::Result<Object>> + use<'a> {
     let mut partitions: BTreeMap<(String, &str), Vec<&Row>> = BTreeMap::new();
     for row in rows {
-        let name = match pipeline.landing.layout {
-            Layout::PerPartition => partition_name(&pipeline.landing.partition_label, row.partition_value(pipeline)),
-            Layout::PerBatch => "batch".to_owned(),
-        };
-        partitions.entry((name, &row.document.source.shard_id)).or_default().push(row);
+        partitions.entry((name_of(pipeline, row), &row.document.source.shard_id)).or_default().push(row);
     }
     partitions.into_iter().flat_map(move |((name, _), rows)| {
         let mut n_done = 0;
@@ -60,6 +56,28 @@ pub fn objects<'a>(pipeline: &'a Pipeline, rows: &'a [Row]) -> impl Iterator<Ite
             Some(object(pipeline, &name, head, &rest[..n_rows], body))
         })
     })
+}
+
+/// What objects of several partitions are named after.
+const SEVERAL: &str = "batch";
+
+/// The partition that a row belongs to, as a part of a key.
+fn name_of(pipeline: &Pipeline, row: &Row) -> String {
+    match pipeline.landing.layout {
+        Layout::PerPartition => partition_name(&pipeline.landing.partition_label, row.partition_value(pipeline)),
+        Layout::PerBatch => SEVERAL.to_owned(),
+    }
+}
+
+/// The partition that all of `rows` belong to, as a part of a key: `sensor-6`. Of rows that belong to several it is
+/// `batch`, as of all rows where the layout says so: a partition's folder never holds another's rows.
+pub fn partition(pipeline: &Pipeline, rows: &[Row]) -> String {
+    let Some((first, rest)) = rows.split_first() else { return SEVERAL.to_owned() };
+    let value = first.partition_value(pipeline);
+    if rest.iter().all(|row| row.partition_value(pipeline) == value) {
+        return name_of(pipeline, first);
+    }
+    SEVERAL.to_owned()
 }
 
 /// Writes the first of `items`, and says how many: all, or up to the one that makes `body` too long.

@@ -1,6 +1,6 @@
 //! What Landfall does to a record, without doing anything else: bytes and values in, values out.
 //!
-//! No async, environment, clock, network or logging. The flow, in order: [`event`] (what Lambda receives) →
+//! No async, environment, clock, network or logging. The flow, in order: [`event`] (what Lambda receives; [`firehose`] by the other route) →
 //! [`payload`] (a record's documents) → [`decode`](mod@decode) (typed rows, or poison) → [`landing`] (objects
 //! and their keys), [`upsert`] (requests), [`dead_letter`] (poison with its reason). [`infer`](mod@infer) derives a
 //! pipeline from sample documents.
@@ -13,6 +13,7 @@ pub mod dead_letter;
 pub mod decode;
 pub mod document;
 pub mod event;
+pub mod firehose;
 pub mod infer;
 mod json;
 pub mod landing;
@@ -26,7 +27,7 @@ mod value;
 pub use arrival::ArrivedAt;
 pub use cells::{Cell, Cells};
 pub use dead_letter::{Poison, Stage};
-pub use decode::{Batch, decode};
+pub use decode::{Batch, decode, decode_user_record};
 pub use document::Document;
 pub use event::Record;
 pub use infer::infer;

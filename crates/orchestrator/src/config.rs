@@ -1,6 +1,6 @@
 //! The orchestrator's environment variables.
 
-use landfall_core::config::{ConfigError, PIPELINE_FILE, TIME_SCALE, Timeouts, Variable, Variables};
+use landfall_core::config::{ConfigError, LANDING_BUCKET, PIPELINE_FILE, TIME_SCALE, Timeouts, Variable, Variables};
 
 /// What the orchestrator is told by its environment.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,12 +18,6 @@ pub struct Config {
     pub timeouts: Timeouts,
 }
 
-const LANDING_BUCKET: Variable = Variable {
-    name: "LANDING_BUCKET",
-    meaning: "the bucket of the landing zone and of the dead letters",
-    example: "acme-landing-zone",
-    default: None,
-};
 const LANDING: Variable = Variable {
     name: "LANDING",
     meaning: "on, or off to write no CSV objects (dead letters are written all the same)",
@@ -58,10 +52,7 @@ impl Config {
         if !landing && !upsert {
             variables.fault(LANDING, "is off and so is UPSERT, which leaves nowhere for rows to go");
         }
-        let landing_bucket = variables.text(LANDING_BUCKET);
-        if let Some(what) = bucket_fault(&landing_bucket) {
-            variables.fault(LANDING_BUCKET, &what);
-        }
+        let landing_bucket = variables.bucket(LANDING_BUCKET);
         let upsert_function = upsert.then(|| variables.text(UPSERT_FUNCTION));
         if let Some(url) = upsert_function.as_ref().filter(|name| name.contains("://")) {
             variables.fault(UPSERT_FUNCTION, &format!("is \"{url}\", a URL"));
@@ -76,27 +67,6 @@ impl Config {
         variables.finish()?;
         Ok(config)
     }
-}
-
-/// What keeps a text from being the name of a bucket or the ARN of an access point, and the name that was meant.
-///
-/// Only what no bucket can be called: all else is S3's to judge.
-fn bucket_fault(value: &str) -> Option<String> {
-    let is_name = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
-    if is_name(value) || (value.starts_with("arn:") && value.contains("accesspoint")) {
-        return None;
-    }
-    let bare = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
-    let bare = bare.strip_prefix("s3://").or_else(|| bare.split_once(":s3:::").map(|(_, name)| name)).unwrap_or(bare);
-    let (name, prefix) = bare.split_once('/').unwrap_or((bare, ""));
-    let mut what = format!("is \"{value}\", not just a bucket's name");
-    if !name.is_empty() && is_name(name) {
-        what.push_str(&format!(": write {name}"));
-        if !prefix.trim_matches(['/', '*']).is_empty() {
-            what.push_str(", and the prefix into pipeline.toml, as [landing] prefix");
-        }
-    }
-    Some(what)
 }
 
 #[cfg(test)]

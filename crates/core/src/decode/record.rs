@@ -39,6 +39,28 @@ pub(super) fn read(pipeline: &Pipeline, inflater: &mut Inflater, record: &Record
     };
 }
 
+/// Adds what the documents of a user record come to that Firehose has taken out of its record.
+pub(super) fn read_user_record(
+    pipeline: &Pipeline,
+    inflater: &mut Inflater,
+    record: &Record,
+    subsequence_number: u64,
+    batch: &mut Batch,
+) {
+    let data = match &record.data {
+        Ok(data) => Bytes::from_owner(Arc::clone(data)),
+        Err(undecodable) => {
+            let place = Some(Place { subsequence_number, document_number: 0 });
+            batch.poison.push(whole(&Record { place, ..record.clone() }, undecodable.reason.clone()));
+            return;
+        }
+    };
+    let n_poison_left = POISON_ANYWAY + data.len() / BYTES_A_POISON;
+    let mut reading = Reading { pipeline, inflater, record, n_poison_left, batch };
+    // What it breaks off with is in the batch.
+    let _ = reading.delivered(subsequence_number, data);
+}
+
 /// A record that is poison as a whole.
 pub(super) fn whole(record: &Record, reason: String) -> Poison {
     let data = match &record.data {
@@ -102,6 +124,26 @@ impl Reading<'_> {
             self.take(document, outcome, following)?;
         }
         ControlFlow::Continue(())
+    }
+
+    /// A user record as Firehose delivers it. The first may be a plain record, around which compression is undone once more
+    /// than around others.
+    fn delivered(&mut self, subsequence_number: u64, data: Bytes) -> ControlFlow<()> {
+        let unreadable = |this: &mut Self, bytes, reason| {
+            let document = Document::whole(source(this.record, subsequence_number, None, bytes), 0);
+            this.take(document, Err(reason), &[])
+        };
+        let mut bytes = data;
+        if subsequence_number == 0 {
+            bytes = match self.inflater.inflate(&bytes) {
+                Ok(inflated) => inflated,
+                Err(reason) => return unreadable(self, bytes, reason),
+            };
+        }
+        if let Some(reason) = payload::still_aggregated(&bytes) {
+            return unreadable(self, bytes, reason);
+        }
+        self.user_record(&UserRecord { subsequence_number, partition_key: None, bytes }, &[])
     }
 
     /// A redriven document: it is what stood at `place`, so it is neither aggregated nor cut up.

@@ -64,6 +64,20 @@ fn a_batch_is_one_object_when_so_declared() {
     "#);
 }
 
+/// The name that [`partition`] gives to rows is that of their object, or of no partition.
+#[test]
+fn a_partitions_name_is_that_of_its_objects() {
+    let rows = four_sensors();
+    for row in rows.chunks(1).chain([&[rows[0].clone(), rows[2].clone()][..]]) {
+        for pipeline in [sensors(), sensors_with(&[PER_BATCH])] {
+            let [object] = &objects(&pipeline, row).unwrap()[..] else { panic!("several objects") };
+            let name = partition(&pipeline, row);
+            assert!(object.key.starts_with(&format!("kinesiscsv/{name}/2026/")), "{name}: {}", object.key);
+        }
+    }
+    assert_eq!(partition(&sensors(), &rows), "batch");
+}
+
 #[test]
 fn no_rows_are_no_object() {
     assert_eq!(objects(&sensors(), &[]).unwrap(), []);

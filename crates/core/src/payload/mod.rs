@@ -45,10 +45,24 @@ pub fn user_records(data: Bytes, inflater: &mut Inflater) -> Result<Vec<UserReco
         Err(reason) => return Err(Unreadable { reason, bytes: data }),
     };
     if kpl::is_aggregated(&bytes) {
-        return kpl::user_records(&bytes).map_err(|why| Unreadable {
-            reason: format!("the record begins as one that the Kinesis Producer Library aggregated, but {why}"),
-            bytes,
-        });
+        return kpl::user_records(&bytes).map_err(|why| Unreadable { reason: broken(&why), bytes });
     }
     Ok(vec![UserRecord { subsequence_number: 0, partition_key: None, bytes }])
+}
+
+fn broken(why: &str) -> String {
+    format!("the record begins as one that the Kinesis Producer Library aggregated, but {why}")
+}
+
+/// Why a user record that Firehose has taken out of its record cannot be read, where it still is an aggregated record.
+pub(crate) fn still_aggregated(bytes: &Bytes) -> Option<String> {
+    if !kpl::is_aggregated(bytes) {
+        return None;
+    }
+    Some(match kpl::user_records(bytes) {
+        Err(why) => broken(&why),
+        Ok(_) => "the record is aggregated in a way that Firehose does not take apart: inside another aggregated \
+                  record, or inside a compressed one"
+            .to_owned(),
+    })
 }

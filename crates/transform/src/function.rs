@@ -1,0 +1,87 @@
+//! The handler under Lambda's runtime: configuration, clients, one log line an invocation.
+
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use landfall_core::Pipeline;
+use landfall_core::config::{self as settings, StartError, Timeouts};
+use landfall_core::firehose::Answer;
+use serde_json::value::RawValue;
+use tracing::{error, info};
+
+use crate::config::Config;
+use crate::error::TransformError;
+use crate::handler::{Summary, handle};
+use crate::s3::{Bucket, aws_config};
+
+/// Runs the function until Lambda ends it.
+///
+/// `get` answers with an environment variable's value. The AWS clients read theirs by themselves.
+///
+/// # Errors
+/// A setup fault at cold start, with what to change; or the runtime's own failure.
+pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    let config = Config::read(get).map_err(StartError::from)?;
+    let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
+    let bucket = bucket(&config).await?;
+    settings::check_lambda(get)?;
+    let (pipeline, bucket) = (&pipeline, &bucket);
+    // Boxed: deeper than the compiler computes a layout for, where all functions are in one program.
+    Box::pin(lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        invocation(event, pipeline, bucket).await
+    })))
+    .await
+}
+
+async fn invocation(
+    event: LambdaEvent<Box<RawValue>>,
+    pipeline: &Pipeline,
+    bucket: &Bucket,
+) -> Result<Answer, Diagnostic> {
+    let started = Instant::now();
+    let (answer, summary) = handle(event.payload.into(), pipeline, bucket).await.map_err(|error| diagnostic(&error))?;
+    log(&summary, started.elapsed());
+    Ok(answer)
+}
+
+fn log(summary: &Summary, duration: Duration) {
+    let Summary { n_records, n_rows, n_poison, n_landed, n_failed, failed } = summary;
+    if let Some(why) = failed {
+        error!(
+            n_failed,
+            why,
+            "records are left to Firehose's error prefix, for they do not say where they stand in a Kinesis stream; let a \
+             Kinesis stream be the delivery stream's source"
+        );
+    }
+    info!(
+        n_records,
+        n_rows,
+        n_poison,
+        n_landed,
+        n_failed,
+        duration_ms = duration.as_millis() as u64,
+        "records transformed"
+    );
+}
+
+/// The whole chain of causes in one line; the runtime logs it and answers with it.
+fn diagnostic(error: &TransformError) -> Diagnostic {
+    Diagnostic { error_type: error.kind().to_owned(), error_message: landfall_core::chain(error) }
+}
+
+async fn bucket(config: &Config) -> Result<Bucket, StartError> {
+    let sdk = aws_config().await?;
+    let s3 = aws_sdk_s3::config::Builder::from(&sdk)
+        .retry_config(RetryConfig::adaptive())
+        .timeout_config(put_timeouts(config.timeouts))
+        .build();
+    Ok(Bucket { client: aws_sdk_s3::Client::from_conf(s3), name: config.landing_bucket.clone() })
+}
+
+/// A PUT that hangs is tried again, and given up while the function still has time to say so.
+fn put_timeouts(timeouts: Timeouts) -> TimeoutConfig {
+    TimeoutConfig::builder().operation_attempt_timeout(timeouts.put_attempt()).operation_timeout(timeouts.put()).build()
+}

@@ -1,0 +1,16 @@
+//! The transform function: Firehose invokes it with what it has read of a Kinesis stream, and writes the CSV that it is
+//! answered into the landing zone. Poison, and what no answer can hold, the function stores itself.
+//!
+//! [`handler::handle`] is the story; [`ports`] are its effects.
+
+mod answering;
+pub mod config;
+pub mod error;
+mod function;
+pub mod handler;
+pub mod memory;
+pub mod ports;
+mod s3;
+
+pub use function::run;
+pub use s3::Bucket;

@@ -1,0 +1,15 @@
+//! The transform function as a Lambda function.
+
+use std::process::ExitCode;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    lambda_runtime::tracing::init_default_subscriber();
+    match landfall_transform::run(&|name| std::env::var(name).ok()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{}", landfall_core::chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
