@@ -9,6 +9,7 @@ mod events;
 mod examples;
 mod expected;
 mod faults;
+mod firehose;
 mod kpl;
 mod laws;
 mod layouts;

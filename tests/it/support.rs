@@ -51,7 +51,14 @@ pub(crate) async fn start_between(between: impl Between, time_scale: f64) -> Tes
 
 /// A stack in a folder that another has left: [`TestStack::stop`].
 pub(crate) async fn start_again(dir: TempDir, pipeline: &str) -> TestStack {
-    TestStack::start(Settings { clean: false, ..settings(&dir, pipeline) }, dir, ()).await
+    start_again_with(dir, pipeline, |_| {}).await
+}
+
+/// As [`start_again`], otherwise than it was.
+pub(crate) async fn start_again_with(dir: TempDir, pipeline: &str, change: impl FnOnce(&mut Settings)) -> TestStack {
+    let mut settings = Settings { clean: false, ..settings(&dir, pipeline) };
+    change(&mut settings);
+    TestStack::start(settings, dir, ()).await
 }
 
 pub(crate) fn settings(dir: &TempDir, pipeline: &str) -> Settings {
@@ -66,6 +73,7 @@ pub(crate) fn settings(dir: &TempDir, pipeline: &str) -> Settings {
         time_scale: 1.0,
         clean: true,
         ports: Ports::default(),
+        firehose: false,
     }
 }
 

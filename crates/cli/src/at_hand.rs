@@ -45,6 +45,7 @@ impl StackOptions {
             time_scale: 1.0,
             clean: false,
             ports: Ports::default(),
+            firehose: false,
         })
     }
 

@@ -6,6 +6,7 @@
 
 pub mod event_source_mapping;
 pub mod files;
+pub mod firehose;
 pub mod lambda;
 pub mod process;
 pub mod proxy;

@@ -157,6 +157,7 @@ fn settings(options: &Options) -> Settings {
         time_scale: options.time_scale,
         clean: true,
         ports: Ports::default(),
+        firehose: false,
     }
 }
 

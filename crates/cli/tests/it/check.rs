@@ -138,6 +138,7 @@ async fn a_running_stack_is_asked() {
         time_scale: 1.0,
         clean: true,
         ports: Ports::default(),
+        firehose: false,
     };
     let mut stack = Stack::start(settings, |_| {}).await.unwrap();
     stack.announce().await.unwrap();

@@ -15,7 +15,7 @@ mod files;
 mod list;
 mod service;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,6 +110,11 @@ impl LocalS3 {
         format!("http://{}", self.address)
     }
 
+    /// The way to put objects from this process.
+    pub fn objects(&self) -> Objects {
+        Objects { files: self.files.clone() }
+    }
+
     /// Makes a bucket. One that exists already is left as it is.
     pub fn create_bucket(&self, bucket: &str) -> Result<(), S3Error> {
         match self.files.create_bucket(bucket) {
@@ -126,6 +131,25 @@ impl LocalS3 {
         if let Err(error) = self.server.await {
             tracing::warn!(%error, "the local S3 had ended before it was stopped");
         }
+    }
+}
+
+/// Puts objects without HTTP, for services of the same process. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Objects {
+    files: Arc<Files>,
+}
+
+impl Objects {
+    /// Puts an object, in place of one of that name if there is one, and tells of it as of every other.
+    pub async fn put(&self, bucket: &str, key: &str, body: &[u8]) -> io::Result<()> {
+        let (files, bucket, key, body) = (self.files.clone(), bucket.to_owned(), key.to_owned(), body.to_owned());
+        let put = move || {
+            let (upload, mut file) = files.upload()?;
+            file.write_all(&body)?;
+            files.name(upload, &bucket, &key, false).map_err(io::Error::other)
+        };
+        tokio::task::spawn_blocking(put).await.map_err(io::Error::other)?
     }
 }
 

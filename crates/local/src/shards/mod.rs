@@ -1,5 +1,6 @@
 //! A Kinesis stream in memory: records go to the shard that their partition key hashes into.
 
+mod readers;
 mod reshard;
 
 use std::collections::VecDeque;
@@ -12,6 +13,8 @@ use md5::{Digest, Md5};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
+
+pub use self::readers::{for_two, holding};
 
 /// The stream's ARN, as events name it.
 pub const STREAM_ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/landfall-local";

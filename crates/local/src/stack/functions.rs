@@ -1,10 +1,10 @@
-//! Both functions, as the local Lambda hosts them.
+//! The functions, as the local Lambda hosts them.
 
 use std::path::Path;
 
 use landfall_core::config::Timeouts;
 
-use super::{BUCKET, Endpoints, ORCHESTRATOR, Settings, UPSERT};
+use super::{BUCKET, Endpoints, ORCHESTRATOR, Settings, TRANSFORM, UPSERT};
 use crate::lambda::Function;
 use crate::snowflake;
 
@@ -29,13 +29,16 @@ pub(super) fn functions(settings: &Settings, dir: &Path, pipeline_file: &Path, e
         }
     };
     let key_file = endpoints.key_file.display().to_string();
-    vec![
+    // Firehose lands what there is to land; dead letters are the orchestrator's too.
+    let landing = if settings.firehose { "off" } else { "on" };
+    let mut functions = vec![
         function(
             ORCHESTRATOR,
             "orchestrator",
             timeouts.orchestrator_function(),
             &[
                 ("LANDING_BUCKET", BUCKET),
+                ("LANDING", landing),
                 ("UPSERT_FUNCTION", UPSERT),
                 ("AWS_ENDPOINT_URL_S3", &endpoints.s3),
                 ("AWS_ENDPOINT_URL_LAMBDA", &endpoints.lambda),
@@ -52,5 +55,14 @@ pub(super) fn functions(settings: &Settings, dir: &Path, pipeline_file: &Path, e
                 ("SNOWFLAKE_URL", &endpoints.snowflake),
             ],
         ),
-    ]
+    ];
+    if settings.firehose {
+        functions.push(function(
+            TRANSFORM,
+            "transform",
+            timeouts.transform_function(),
+            &[("LANDING_BUCKET", BUCKET), ("AWS_ENDPOINT_URL_S3", &endpoints.s3)],
+        ));
+    }
+    functions
 }

@@ -20,8 +20,10 @@ use self::connection::Announcement;
 pub use self::connection::{Connection, Endpoints};
 use self::folder::AWKWARD;
 use self::loaded::Loaded;
+use crate::firehose::{self, Firehose};
 use crate::lambda::{LambdaError, LambdaHost};
 use crate::s3::{LocalS3, S3Error};
+use crate::shards::Shard;
 use crate::snowflake::{self, LocalSnowflake, SnowflakeError};
 use crate::snowpipe::{Load, Snowpipe, Source};
 use crate::venv::{Venv, VenvError};
@@ -34,6 +36,9 @@ pub const ON_FAILURE_BUCKET: &str = "landfall-on-failure";
 
 /// The function that takes events.
 pub const ORCHESTRATOR: &str = "landfall-orchestrator";
+
+/// The function that answers Firehose.
+pub const TRANSFORM: &str = "landfall-transform";
 
 /// The function that merges rows.
 pub const UPSERT: &str = "landfall-upsert";
@@ -53,7 +58,7 @@ pub struct Settings {
     pub venv_dir: PathBuf,
     /// The text of pipeline.toml.
     pub pipeline: String,
-    /// The program that runs a function: with `args` and then `orchestrator` or `upsert`.
+    /// The program that runs a function: with `args` and then `orchestrator`, `transform` or `upsert`.
     pub program: PathBuf,
     /// What comes before the function's name.
     pub args: Vec<String>,
@@ -65,6 +70,9 @@ pub struct Settings {
     pub clean: bool,
     /// Where its services listen.
     pub ports: Ports,
+    /// Whether the landing zone is Firehose's: then the orchestrator lands nothing, and there is a function that transforms. See
+    /// [`Stack::firehose`].
+    pub firehose: bool,
 }
 
 /// Where the services of a stack listen, on 127.0.0.1; 0 is a port of the system's choosing.
@@ -174,7 +182,7 @@ pub enum StackError {
 pub struct Stack {
     /// The local S3.
     pub s3: LocalS3,
-    /// The local Lambda with both functions.
+    /// The local Lambda with the functions.
     pub lambda: LambdaHost,
     /// The local Snowflake, with tables, views and stage.
     pub snowflake: LocalSnowflake,
@@ -249,6 +257,12 @@ impl Stack {
             snowpipe.drained().await;
         }
         Ok(Self { s3, lambda, snowflake, snowpipe, loads, pipeline, stripped, dir, announcement: None, _lock: lock })
+    }
+
+    /// Reads `shards` into the landing zone, in a stack that was started with [`Settings::firehose`].
+    pub fn firehose(&self, shards: Vec<Shard>) -> Firehose {
+        let settings = firehose::Settings::new(TRANSFORM, BUCKET, &self.pipeline);
+        Firehose::start(shards, &self.lambda.invoker(), self.s3.objects(), settings)
     }
 
     /// The folder with the objects of a bucket.
