@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_core::dead_letter::DeadLetter;
+use landfall_core::dead_letter::{self, DeadLetter};
 use landfall_core::{Record, landing, payload::kpl};
 use landfall_local::shards::{self, holding};
 use landfall_local::stack::BUCKET;
@@ -129,6 +129,27 @@ async fn both_tables_agree_when_firehose_fills_one() {
 /// The partition of each key, in their order.
 fn folders(test: &TestStack) -> Vec<String> {
     test.keys("kinesiscsv").iter().map(|key| key.split('/').nth(1).unwrap().to_owned()).collect()
+}
+
+/// Firehose has seen it and will not again, so the orchestrator lands what is sent again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_letter_of_either_route_is_sent_again_to_both_tables() {
+    let test = start_with(SENSORS, |settings| settings.firehose = true).await;
+    let records = [sensor(100, 6, 1, "OK"), record(101, [&document(6, 2), "{\"sensorId\":64.5}"].join("\n"))];
+    test.takes(&records[..1]).await;
+    deliver(&test, &records).await;
+    let mut letters = test.dead_letters();
+    assert_eq!(letters.len(), 1);
+
+    letters[0].data = STANDARD.encode(document(2, 3));
+    test.takes(&dead_letter::to_records(&letters).unwrap()).await;
+
+    let of_firehose = [row(100, 0, 0, "key", 6, 1), row(101, 0, 0, "key", 6, 2)];
+    let mended = row(101, 0, 1, "key", 2, 3);
+    same_rows("the streaming table", &test.streaming().await, &[of_firehose[0].clone(), mended.clone()]);
+    let expected = [&of_firehose[..], &[mended]].concat();
+    same_rows("the micro-batch table", &test.microbatch().await, &expected);
+    test.stack.stop().await;
 }
 
 /// Firehose delivers at least once; and a stream that had the orchestrator land may be given to Firehose from its start.

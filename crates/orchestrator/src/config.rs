@@ -20,7 +20,8 @@ pub struct Config {
 
 const LANDING: Variable = Variable {
     name: "LANDING",
-    meaning: "on, or off to write no CSV objects (dead letters are written all the same)",
+    meaning: "on, or off where Firehose writes the CSV objects, or nobody (dead letters are written, and redriven documents \
+              landed, all the same)",
     example: "off",
     default: Some("on"),
 };

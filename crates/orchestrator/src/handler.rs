@@ -1,12 +1,14 @@
 //! What happens to one event, top to bottom.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use landfall_core::config::Timeouts;
+use landfall_core::document::Source;
 use landfall_core::landing::{self, MAX_OBJECT_BYTES, Object};
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
-use landfall_core::{Batch, Pipeline, Poison, Row, dead_letter, event};
+use landfall_core::{Batch, Pipeline, Place, Poison, Record, Row, dead_letter, event};
 
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -23,7 +25,8 @@ const MAX_BYTES_IN_FLIGHT: usize = 2 * MAX_OBJECT_BYTES;
 pub struct Settings {
     /// What records hold and where rows go.
     pub pipeline: Pipeline,
-    /// Whether rows are landed in S3.
+    /// Whether rows are landed in S3. Those of redriven documents always are: where Firehose lands the others, nobody else
+    /// would land these.
     pub landing: bool,
     /// The chain of time-outs.
     pub timeouts: Timeouts,
@@ -73,9 +76,11 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
     if ports.upsert.is_some() {
         upsert::set_aside_too_large(&mut batch).map_err(encode)?;
     }
+    let to_land = if settings.landing { None } else { Some(redriven(&records, &batch.rows)) };
+    let to_land = to_land.as_deref().unwrap_or(&batch.rows);
     let durable = Durable::default();
     // Boxed: deeper than the compiler computes a layout for, with ports around ports.
-    let effects = Box::pin(effects(settings, &batch, ports, deadline, &durable));
+    let effects = Box::pin(effects(settings, &batch, to_land, ports, deadline, &durable));
     // Lambda's own end would leave nobody to say how far it came.
     let left = deadline.left().saturating_sub(settings.timeouts.answer_before_end());
     let Upserted { n_duplicates, refused } = match tokio::time::timeout(left, effects).await {
@@ -101,15 +106,16 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
 async fn effects<S: ObjectStore, U: Upsert>(
     settings: &Settings,
     batch: &Batch,
+    to_land: &[Row],
     ports: &Ports<S, U>,
     deadline: Deadline,
     durable: &Durable,
 ) -> Result<Upserted, OrchestratorError> {
-    let (pipeline, rows) = (&settings.pipeline, if settings.landing { &batch.rows[..] } else { &[] });
+    let pipeline = &settings.pipeline;
     // None is cut short by another's failure: what one of them achieves, the retry need not do again.
     let (dead_lettered, landed, upserted) = futures::join!(
         store_dead_letters(pipeline, &batch.poison, &ports.store),
-        land(landing::objects(pipeline, rows), &ports.store, durable),
+        land(landing::objects(pipeline, to_land), &ports.store, durable),
         upsert_all(settings, &batch.rows, ports, deadline, durable),
     );
     dead_lettered?;
@@ -117,6 +123,20 @@ async fn effects<S: ObjectStore, U: Upsert>(
     let upserted = upserted?;
     store_dead_letters(pipeline, &upserted.refused, &ports.store).await?;
     Ok(upserted)
+}
+
+/// The rows of records that are redriven.
+fn redriven(records: &[Record], rows: &[Row]) -> Vec<Row> {
+    let redriven = records.iter().filter_map(|record| {
+        let Place { subsequence_number, .. } = record.place?;
+        Some((&*record.shard_id, &record.sequence_number, subsequence_number))
+    });
+    let redriven: HashSet<_> = redriven.collect();
+    let is_redriven = |row: &&Row| {
+        let Source { shard_id, sequence_number, subsequence_number, .. } = &*row.document.source;
+        redriven.contains(&(&**shard_id, sequence_number, *subsequence_number))
+    };
+    rows.iter().filter(is_redriven).cloned().collect()
 }
 
 fn encode(error: impl std::error::Error + Send + Sync + 'static) -> OrchestratorError {

@@ -106,7 +106,10 @@ fn user_records_have_the_positions_that_the_other_route_gives_them() {
         for data in [user_record.bytes.to_vec(), gzip(&user_record.bytes)] {
             let partition_key = user_record.partition_key.clone().unwrap();
             let taken_out = Record { partition_key, ..record(100, &data) };
-            assert_eq!(delivered(&sensors(), taken_out, user_record.subsequence_number).rows, [row.clone()]);
+            assert_eq!(
+                delivered(&sensors(), taken_out, user_record.subsequence_number).rows,
+                std::slice::from_ref(row)
+            );
         }
     }
 }

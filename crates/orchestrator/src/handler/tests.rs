@@ -235,6 +235,20 @@ async fn landing_off_writes_dead_letters_all_the_same() {
     assert_eq!((summary.n_rows, summary.n_objects), (2, 0));
 }
 
+/// Where Firehose lands what the stream holds, it never sees what is sent again.
+#[tokio::test]
+async fn a_redriven_document_lands_although_landing_is_off() {
+    let memory = Memory::default();
+    let settings = Settings { landing: false, ..settings() };
+    let mut records = event::records(&kinesis_event(&[SENSOR_6, SENSOR_2])).unwrap();
+    records[1].place = Some(landfall_core::Place { subsequence_number: 3, document_number: 1 });
+    let event = event::render(&records, "arn:aws:kinesis:us-east-1:000000000000:stream/sensors");
+
+    handle(event.into(), &settings, &memory.ports(), Deadline::NONE).await.unwrap();
+
+    check(&memory, &["put kinesiscsv/sensor-2/2026/11/20/14/shardId-000000000000-101-101 (1)", "upserted 100 101"]);
+}
+
 #[tokio::test]
 async fn upsert_off_lands_all_the_same() {
     let memory = Memory::default();
