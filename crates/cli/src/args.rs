@@ -98,6 +98,10 @@ pub(crate) struct DemoOptions {
     #[arg(long, default_value_t = 0.0, value_name = "SHARE", value_parser = share)]
     pub(crate) poison: f64,
 
+    /// Let a stand-in for Firehose write the landing zone: few large objects.
+    #[arg(long)]
+    pub(crate) firehose: bool,
+
     #[command(flatten)]
     pub(crate) stack: StackOptions,
 

@@ -53,15 +53,17 @@ async fn counts(session: &Session, pipeline: &Pipeline, table: &str) -> anyhow::
     Ok(counts)
 }
 
-/// Compares the records sent with both tables and the dead letters. `before` stood in the tables already.
+/// Compares the records sent with both tables and the dead letters. `before` stood in the tables already. Each of `two_routes`
+/// stores the dead letters.
 pub(super) async fn balance(
     sent: &[Sent],
     before: &Tables,
     stack: &Stack,
     session: &Session,
+    two_routes: bool,
 ) -> anyhow::Result<Balance> {
     let after = tables(session, &stack.pipeline).await?;
-    let dead_letters = dead_letters(stack)?;
+    let dead_letters = dead_letters(stack, two_routes)?;
     let sent_positions: HashSet<&Position> = sent.iter().map(|sent| &sent.position).collect();
     let of_this_run =
         |counts: &Counts| counts.iter().filter(|(at, _)| sent_positions.contains(at)).map(|(_, n)| n).sum();
@@ -106,10 +108,13 @@ fn strangers(table: &str, sent: &HashSet<&Position>, counts: &Counts, before: &C
     }
 }
 
-fn dead_letters(stack: &Stack) -> anyhow::Result<Counts> {
-    let mut counts = Counts::new();
+fn dead_letters(stack: &Stack, two_routes: bool) -> anyhow::Result<Counts> {
+    let (mut counts, mut seen) = (Counts::new(), HashSet::new());
     for path in files::below(&stack.bucket_dir(BUCKET).join(&stack.pipeline.landing.dead_letter_prefix))? {
         for line in std::fs::read_to_string(&path)?.lines() {
+            if two_routes && !seen.insert(line.to_owned()) {
+                continue;
+            }
             let letter: DeadLetter = serde_json::from_str(line)?;
             let position = letter
                 .position()

@@ -60,7 +60,7 @@ async fn story(
     let elapsed = started.elapsed();
 
     progress.step("comparing what went in with what came out");
-    let balance = balance::balance(&run.sent, &before, stack, &session).await?;
+    let balance = balance::balance(&run.sent, &before, stack, &session, options.firehose).await?;
     let n_objects = look::objects(stack)?.len() - n_objects_before;
     let summary = Summary::new(options, &run, &balance, n_objects, elapsed, stack);
     let shown = look::show(&session, stack).await?;
@@ -82,6 +82,7 @@ async fn start(options: &DemoOptions, pipeline: &PipelineFile, progress: &Progre
     let settings = stack::Settings {
         concurrency: usize::from(options.shards),
         clean: !options.append,
+        firehose: options.firehose,
         ..options.stack.settings(pipeline)?
     };
     Ok(Stack::start(settings, |step: &str| progress.step(step)).await?)
@@ -104,6 +105,12 @@ async fn push(
         on_failure: Some(stack.bucket_dir(ON_FAILURE_BUCKET)),
         ..MappingSettings::new(ORCHESTRATOR)
     };
+    let (shards, firehose) = if options.firehose {
+        let (mapped, read) = shards::for_two(shards, capacity);
+        (mapped, Some(stack.firehose(read)))
+    } else {
+        (shards, None)
+    };
     let mapping = EventSourceMapping::start(shards, &stack.lambda.invoker(), mapping, tell);
     let bars = watch::Bars::new(progress, options.records);
     let feed =
@@ -113,6 +120,9 @@ async fn push(
     let dir = stack.dir().to_owned();
     watch.deliveries(deliveries, &mut stack.loads, &dir).await?;
     mapping.finished().await;
+    if let Some(firehose) = firehose {
+        firehose.finished().await;
+    }
     stack.snowpipe.drained().await;
     watch.remaining_loads(&mut stack.loads);
     let sent = feed.await??;

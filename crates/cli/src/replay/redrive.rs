@@ -187,7 +187,7 @@ impl<'a> Redrive<'a> {
 
     /// Whether what landed was seen, and is what this pipeline makes of it. A local stack's is a fault if it is not.
     fn is_known(&self) -> bool {
-        self.to.local.is_some() || self.not_looked_for.is_none() && self.missing.is_empty()
+        self.to.local.is_some() || self.n_records == 0 || self.not_looked_for.is_none() && self.missing.is_empty()
     }
 
     /// Rows that are not known to be refused, nor perhaps.
