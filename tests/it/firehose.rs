@@ -35,8 +35,11 @@ fn row(
     row
 }
 
-/// Records of every form, the rows that they become, and the positions and bytes of their poison.
-fn every_form() -> (Vec<Record>, Vec<TableRow>, Vec<(String, Vec<u8>)>) {
+/// Where poison stands, and its bytes.
+type Place = (String, Vec<u8>);
+
+/// Records of every form, the rows that they become, and their poison.
+fn every_form() -> (Vec<Record>, Vec<TableRow>, Vec<Place>) {
     let packed = |key: &str, data: Vec<u8>| Packed { partition_key: key.to_owned(), explicit_hash_key: None, data };
     let several = [document(6, 3), document(6, 4)].join("\n");
     let of_several_sensors = [document(2, 5), document(14, 6), document(6, 7)].concat();
@@ -90,8 +93,7 @@ fn every_form() -> (Vec<Record>, Vec<TableRow>, Vec<(String, Vec<u8>)>) {
     (records, rows, poison)
 }
 
-/// Where dead letters stand, and what they hold.
-fn places(letters: &[DeadLetter]) -> Vec<(String, Vec<u8>)> {
+fn places(letters: &[DeadLetter]) -> Vec<Place> {
     let place = |letter: &DeadLetter| (letter.position().unwrap().to_string(), STANDARD.decode(&letter.data).unwrap());
     letters.iter().map(place).collect()
 }

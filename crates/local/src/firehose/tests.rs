@@ -17,10 +17,13 @@ use crate::{files, shards};
 
 const BUCKET: &str = "landing";
 
-/// Plays the function: what it answers to an event, the n-th that it gets.
+/// What a function answers to an event, the n-th that it gets.
+type Answers = dyn Fn(usize, &Value) -> Invoked + Send + Sync;
+
+/// Plays the function.
 #[derive(Clone)]
 struct Play {
-    answer: Arc<dyn Fn(usize, &Value) -> Invoked + Send + Sync>,
+    answer: Arc<Answers>,
     events: Arc<Mutex<Vec<Value>>>,
 }
 
