@@ -40,6 +40,7 @@ impl Replayed {
             time_scale: 1.0,
             clean: false,
             ports: Ports::default(),
+            firehose: false,
         };
         let mut stack = Stack::start(settings, |_: &str| {}).await.unwrap();
         stack.announce().await.unwrap();

@@ -421,7 +421,8 @@ async fn ctrl_c_tells_what_was_sent_and_that_the_rest_may_be_under_way() {
     // What was asked is read to its end, or the answer would be lost with the connection.
     let (mut asked, mut answers) = first.split();
     answers.write_all(answer.as_bytes()).await.unwrap();
-    let read = tokio::io::copy(&mut asked, &mut tokio::io::sink());
+    let mut nobody = tokio::io::sink();
+    let read = tokio::io::copy(&mut asked, &mut nobody);
     let second = tokio::select! { second = api.accept() => second, _ = read => api.accept().await };
     let pid = replay.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
