@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use crate::support::workspace;
 
 /// Which crates of ours each may use, and which of others' it must not.
-const ARROWS: [(&str, &[&str]); 9] = [
+const ARROWS: [(&str, &[&str]); 10] = [
     ("crates/core", &[]),
-    ("crates/orchestrator", &["landfall-core"]),
+    ("crates/metrics", &["landfall-core"]),
+    ("crates/orchestrator", &["landfall-core", "landfall-metrics"]),
     ("crates/transform", &["landfall-core"]),
     ("crates/snowflake", &["landfall-core"]),
-    ("crates/upsert", &["landfall-core", "landfall-snowflake"]),
+    ("crates/upsert", &["landfall-core", "landfall-metrics", "landfall-snowflake"]),
     ("crates/generator", &["landfall-core"]),
     ("crates/local", &["landfall-core", "landfall-snowflake"]),
     (

@@ -215,6 +215,9 @@ const LAMBDAS_OWN: [&str; 4] = [
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
 ];
 
+/// Set by Lambda: the function's name.
+pub const FUNCTION_NAME: &str = "AWS_LAMBDA_FUNCTION_NAME";
+
 /// Whether a function was started by Lambda, or by something that does as Lambda does.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! No async, environment, clock, network or logging. The flow, in order: [`event`] (what Lambda receives; [`firehose`] by the other route) →
 //! [`payload`] (a record's documents) → [`decode`](mod@decode) (typed rows, or poison) → [`landing`] (objects
 //! and their keys), [`upsert`] (requests), [`dead_letter`] (poison with its reason). [`infer`](mod@infer) derives a
-//! pipeline from sample documents.
+//! pipeline from sample documents; [`metrics`] names what is published of all this.
 
 pub mod arrival;
 pub mod cells;
@@ -17,6 +17,7 @@ pub mod firehose;
 pub mod infer;
 mod json;
 pub mod landing;
+pub mod metrics;
 pub mod payload;
 pub mod pipeline;
 pub mod position;

@@ -1,14 +1,15 @@
-//! The handler under Lambda's runtime: configuration, clients, one log line an invocation.
+//! The handler under Lambda's runtime: configuration, clients, one line an invocation.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::streams::KinesisEventResponse;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use landfall_core::config::{self as settings, StartError, Timeouts};
+use landfall_core::{ArrivedAt, metrics};
+use landfall_metrics::Reports;
 use serde_json::value::RawValue;
-use tracing::info;
 
 use crate::aws::aws_config;
 use crate::config::Config;
@@ -46,9 +47,10 @@ pub async fn run_with<S: ObjectStore, U: Upsert>(
     };
     let ports = change(ports(&config).await?);
     settings::check_lambda(get)?;
+    let reports = &Reports::new(&settings.pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
     let (settings, ports) = (&settings, &ports);
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        invocation(event, settings, ports).await
+        invocation(event, settings, ports, reports).await
     }))
     .await
 }
@@ -57,26 +59,46 @@ async fn invocation<S: ObjectStore, U: Upsert>(
     event: LambdaEvent<Box<RawValue>>,
     settings: &Settings,
     ports: &Ports<S, U>,
+    reports: &Reports,
 ) -> Result<KinesisEventResponse, Diagnostic> {
     let started = Instant::now();
     let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());
     let summary = handle(event.payload.into(), settings, ports, deadline).await.map_err(|error| diagnostic(&error))?;
-    log(&summary, started.elapsed());
+    report(&summary, &event.context, started.elapsed(), reports);
     Ok(KinesisEventResponse::default())
 }
 
-fn log(summary: &Summary, duration: Duration) {
-    let Summary { shard_id, n_records, n_rows, n_poison, n_objects, n_duplicates } = summary;
-    info!(
-        shard_id = shard_id.as_deref().unwrap_or_default(),
-        n_records,
-        n_rows,
-        n_poison,
-        n_objects,
-        n_duplicates,
-        duration_ms = duration.as_millis() as u64,
-        "batch done"
-    );
+fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Reports) {
+    let fields = [
+        ("requestId", context.request_id.as_str().into()),
+        ("xrayTraceId", context.xray_trace_id.as_deref().into()),
+        ("shard_id", summary.shard_id.as_deref().into()),
+        ("duration_ms", (duration.as_millis() as u64).into()),
+    ];
+    let mut values = vec![
+        (metrics::RECORDS, summary.n_records as f64),
+        (metrics::ROWS, summary.n_rows as f64),
+        (metrics::POISON, summary.n_poison as f64),
+        (metrics::REJECTED, summary.n_rejected as f64),
+        (metrics::DEAD_LETTERS, (summary.n_poison + summary.n_rejected) as f64),
+        (metrics::OBJECTS, summary.n_objects as f64),
+        (metrics::LANDED_BYTES, summary.landed_bytes as f64),
+        (metrics::DUPLICATES, summary.n_duplicates as f64),
+    ];
+    let since_arrival = summary.oldest.map(|oldest| since(oldest, SystemTime::now()));
+    let times = [
+        (metrics::LANDING_MS, summary.landing),
+        (metrics::UPSERT_MS, summary.upserting),
+        (metrics::ARRIVAL_TO_DURABLE_MS, since_arrival),
+    ];
+    values.extend(times.into_iter().filter_map(|(metric, time)| Some((metric, time?.as_secs_f64() * 1000.0))));
+    reports.report("batch done", &fields, &values);
+}
+
+/// Nothing for an arrival in the future: Kinesis's clock is not ours.
+fn since(arrival: ArrivedAt, now: SystemTime) -> Duration {
+    let arrival = UNIX_EPOCH + Duration::from_millis(u64::try_from(arrival.as_millis()).unwrap_or_default());
+    now.duration_since(arrival).unwrap_or_default()
 }
 
 /// The whole chain of causes in one line; the runtime logs it and answers with it.

@@ -2,13 +2,14 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::stream::{FuturesUnordered, StreamExt as _};
 use landfall_core::config::Timeouts;
 use landfall_core::document::Source;
 use landfall_core::landing::{self, MAX_OBJECT_BYTES, Object};
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
-use landfall_core::{Batch, Pipeline, Place, Poison, Record, Row, dead_letter, event};
+use landfall_core::{ArrivedAt, Batch, Pipeline, Place, Poison, Record, Row, dead_letter, event};
 
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -42,18 +43,29 @@ pub struct Summary {
     pub n_records: usize,
     /// Rows that it decoded to.
     pub n_rows: usize,
-    /// Documents that became dead letters.
+    /// Documents that are no rows of the pipeline. They are dead letters.
     pub n_poison: usize,
+    /// Rows that the warehouse refused. They are dead letters too.
+    pub n_rejected: usize,
     /// Objects landed, by this try or an earlier one.
     pub n_objects: usize,
+    /// The bytes of these.
+    pub landed_bytes: usize,
     /// Rows that the staging table held already.
     pub n_duplicates: u64,
+    /// When the oldest record arrived; `None` for an empty event.
+    pub oldest: Option<ArrivedAt>,
+    /// How long landing took; `None` where there was nothing to land.
+    pub landing: Option<Duration>,
+    /// How long upserting took; `None` where there was nothing to upsert.
+    pub upserting: Option<Duration>,
 }
 
 /// What is durable so far.
 #[derive(Debug, Default)]
 struct Durable {
     n_objects: AtomicUsize,
+    n_bytes: AtomicUsize,
     n_upserted: AtomicUsize,
 }
 
@@ -83,7 +95,7 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
     let effects = Box::pin(effects(settings, &batch, to_land, ports, deadline, &durable));
     // Lambda's own end would leave nobody to say how far it came.
     let left = deadline.left().saturating_sub(settings.timeouts.answer_before_end());
-    let Upserted { n_duplicates, refused } = match tokio::time::timeout(left, effects).await {
+    let (upserted, landing, upserting) = match tokio::time::timeout(left, effects).await {
         Ok(done) => done?,
         Err(_) => {
             return Err(OrchestratorError::CutShort {
@@ -97,9 +109,14 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
         shard_id: records.first().map(|record| record.shard_id.to_string()),
         n_records: records.len(),
         n_rows: batch.rows.len(),
-        n_poison: batch.poison.len() + refused.len(),
+        n_poison: batch.poison.len(),
+        n_rejected: upserted.refused.len(),
         n_objects: durable.n_objects.into_inner(),
-        n_duplicates,
+        landed_bytes: durable.n_bytes.into_inner(),
+        n_duplicates: upserted.n_duplicates,
+        oldest: records.iter().map(|record| record.arrived_at).min(),
+        landing,
+        upserting,
     })
 }
 
@@ -110,19 +127,25 @@ async fn effects<S: ObjectStore, U: Upsert>(
     ports: &Ports<S, U>,
     deadline: Deadline,
     durable: &Durable,
-) -> Result<Upserted, OrchestratorError> {
+) -> Result<(Upserted, Option<Duration>, Option<Duration>), OrchestratorError> {
     let pipeline = &settings.pipeline;
     // None is cut short by another's failure: what one of them achieves, the retry need not do again.
-    let (dead_lettered, landed, upserted) = futures::join!(
+    let (dead_lettered, (landed, landing), (upserted, upserting)) = futures::join!(
         store_dead_letters(pipeline, &batch.poison, &ports.store),
-        land(landing::objects(pipeline, to_land), &ports.store, durable),
-        upsert_all(settings, &batch.rows, ports, deadline, durable),
+        timed(land(landing::objects(pipeline, to_land), &ports.store, durable)),
+        timed(upsert_all(settings, &batch.rows, ports, deadline, durable)),
     );
     dead_lettered?;
     landed?;
     let upserted = upserted?;
     store_dead_letters(pipeline, &upserted.refused, &ports.store).await?;
-    Ok(upserted)
+    let upserts = ports.upsert.is_some() && !batch.rows.is_empty();
+    Ok((upserted, (!to_land.is_empty()).then_some(landing), upserts.then_some(upserting)))
+}
+
+async fn timed<T>(work: impl Future<Output = T>) -> (T, Duration) {
+    let started = Instant::now();
+    (work.await, started.elapsed())
 }
 
 /// The rows of records that are redriven.
@@ -163,6 +186,7 @@ async fn land<S: ObjectStore>(
             match store.put(object).await {
                 Ok(Put::Written | Put::Existed) => {
                     durable.n_objects.fetch_add(1, Ordering::Relaxed);
+                    durable.n_bytes.fetch_add(n_more, Ordering::Relaxed);
                     Ok(n_more)
                 }
                 Err(source) => Err(OrchestratorError::Land { key, source }),

@@ -1,13 +1,13 @@
-//! The handler under Lambda's runtime: configuration, session, one log line an invocation.
+//! The handler under Lambda's runtime: configuration, session, one line an invocation.
 
 use std::time::{Duration, Instant};
 
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use landfall_core::Pipeline;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use landfall_core::config::{self as settings, StartError};
 use landfall_core::upsert::{Request, Response};
+use landfall_core::{Pipeline, metrics};
+use landfall_metrics::Reports;
 use landfall_snowflake::{Config as SessionConfig, Fate, Session, SessionError};
-use tracing::info;
 
 use crate::config::Config;
 use crate::handler::handle;
@@ -40,10 +40,11 @@ pub async fn run_with<W: Warehouse>(
     let session = session(config, &pipeline).await?;
     check_log_in(&session).await?;
     settings::check_lambda(get)?;
+    let reports = &Reports::new(&pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
     let warehouse = &change(Snowflake { session, pipeline });
     let (statement, in_all) = (timeouts.statement(), timeouts.upsert_function());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
-        invocation(&event.payload, warehouse, in_all - statement).await
+        invocation(event, warehouse, in_all - statement, reports).await
     }))
     .await
 }
@@ -83,22 +84,35 @@ fn setup(error: &SessionError) -> StartError {
 
 /// `start_within` is how long after its start it may start another statement.
 async fn invocation<W: Warehouse>(
-    request: &Request,
+    event: LambdaEvent<Request>,
     warehouse: &W,
     start_within: Duration,
+    reports: &Reports,
 ) -> Result<Response, Diagnostic> {
+    let LambdaEvent { payload: request, context, .. } = event;
     let started = Instant::now();
-    let response = handle(request, warehouse, started + start_within).await.map_err(|error| Diagnostic {
+    let response = handle(&request, warehouse, started + start_within).await.map_err(|error| Diagnostic {
         error_type: error.kind().to_owned(),
         error_message: landfall_core::chain(&error),
     })?;
-    info!(
-        shard_id = request.shard_id,
-        n_inserted = response.inserted,
-        n_duplicates = response.duplicates,
-        n_rejected = response.rejected.len(),
-        duration_ms = started.elapsed().as_millis() as u64,
-        "request done"
-    );
+    report(&request.shard_id, &response, &context, started.elapsed(), reports);
     Ok(response)
+}
+
+fn report(shard_id: &str, response: &Response, context: &Context, duration: Duration, reports: &Reports) {
+    let fields = [
+        ("requestId", context.request_id.as_str().into()),
+        ("xrayTraceId", context.xray_trace_id.as_deref().into()),
+        ("shard_id", shard_id.into()),
+        ("duration_ms", (duration.as_millis() as u64).into()),
+    ];
+    let n_rejected = response.rejected.len() as u64;
+    let values = [
+        (metrics::ROWS, (response.inserted + response.duplicates + n_rejected) as f64),
+        (metrics::INSERTED, response.inserted as f64),
+        (metrics::DUPLICATES, response.duplicates as f64),
+        (metrics::REJECTED, n_rejected as f64),
+        (metrics::MERGE_MS, duration.as_secs_f64() * 1000.0),
+    ];
+    reports.report("request done", &fields, &values);
 }

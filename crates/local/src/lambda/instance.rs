@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::failure;
 use super::pool::Pool;
 use super::port::{Event, Job, Port, Ports};
+use super::trace::Call;
 use crate::process::{ChildProcess, Output, ProcessError, log_tail};
 
 /// The least time that a process has from its spawn to its first poll, as AWS gives it.
@@ -69,7 +70,8 @@ impl Instance {
     }
 
     /// Runs one invocation: the answer, or AWS's JSON of the error. Afterwards the process may be gone: [`Self::is_alive`].
-    pub(super) async fn run(&mut self, pool: &Pool, request_id: &str, payload: Bytes) -> Result<Bytes, Bytes> {
+    pub(super) async fn run(&mut self, pool: &Pool, call: &Call, payload: Bytes) -> Result<Bytes, Bytes> {
+        let request_id = call.request_id.as_str();
         if !self.has_polled {
             self.init(pool, request_id).await?;
         }
@@ -83,6 +85,7 @@ impl Instance {
             request_id: request_id.to_owned(),
             deadline_ms: deadline.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis(),
             arn: super::environment::arn(&pool.function.name),
+            trace: call.trace.clone(),
             payload,
         };
         let answered = match self.jobs.send(job).await {

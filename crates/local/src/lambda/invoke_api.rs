@@ -14,7 +14,8 @@ use bytes::{Bytes, BytesMut};
 use futures::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::state::{json as check_json, new_request_id};
+use super::state::json as check_json;
+use super::trace::{Call, TRACE_HEADER, new_request_id};
 use super::{Invoked, MAX_ASYNC_BYTES, MAX_SYNC_BYTES, environment};
 
 pub(super) fn router() -> Router<Arc<super::state::State>> {
@@ -28,18 +29,20 @@ async fn invoke(
     body: Body,
 ) -> Response {
     let kind = headers.get("x-amz-invocation-type").map_or(Ok("RequestResponse"), |kind| kind.to_str());
+    let trace = headers.get(TRACE_HEADER).and_then(|trace| trace.to_str().ok());
     let Some(pool) = host.pool(function_name(&name)) else { return not_found(&name) };
     match kind {
         Ok("RequestResponse") => match collect(body, MAX_SYNC_BYTES).await {
-            Collected::Whole(payload) => answer(&name, host.invoke(function_name(&name), payload).await),
+            Collected::Whole(payload) => answer(&name, host.invoke(function_name(&name), payload, trace).await),
             Collected::TooLarge(n_bytes) => too_large(n_bytes, "RequestResponse", MAX_SYNC_BYTES),
             Collected::Broken => StatusCode::BAD_REQUEST.into_response(),
         },
         Ok("Event") => match collect(body, MAX_ASYNC_BYTES).await {
             Collected::Whole(payload) => match check_json(payload) {
                 Ok(payload) => {
-                    let request_id = new_request_id();
-                    host.invoke_event(pool, request_id.clone(), payload);
+                    let call = Call::new(trace);
+                    let request_id = call.request_id.clone();
+                    host.invoke_event(pool, call, payload);
                     (StatusCode::ACCEPTED, [("x-amzn-requestid", request_id)]).into_response()
                 }
                 Err(error) => not_json(&error.to_string()),

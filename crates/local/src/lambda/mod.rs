@@ -17,6 +17,7 @@ mod pool;
 mod port;
 mod runtime_api;
 mod state;
+mod trace;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
@@ -185,7 +186,7 @@ impl Invoker {
     ///
     /// A function runs to its end even when this future is dropped.
     pub async fn invoke(&self, name: &str, payload: Bytes) -> Invoked {
-        State::invoke(&self.state, name, payload).await
+        State::invoke(&self.state, name, payload, None).await
     }
 
     /// The id of the idle process that the next invocation of a function gets, for fault tests.

@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::instance::Instance;
 use super::port::Ports;
+use super::trace::Call;
 use super::{Function, FunctionReport, failure};
 
 /// A function and its processes: at most as many as its concurrency, each either idle here or owned by an invocation.
@@ -50,7 +51,7 @@ impl Pool {
     }
 
     /// Runs one invocation in an idle process, or in a new one. The caller holds a permit.
-    pub(super) async fn run(&self, request_id: &str, payload: Bytes) -> Result<Bytes, Bytes> {
+    pub(super) async fn run(&self, call: &Call, payload: Bytes) -> Result<Bytes, Bytes> {
         let mut instance = match self.idle_instance() {
             Some(instance) => instance,
             None => {
@@ -58,11 +59,11 @@ impl Pool {
                 let started = Instance::start(self, format!("{}-{n}", self.function.name));
                 started.map_err(|error| {
                     self.count(true);
-                    failure::not_started(request_id, &error)
+                    failure::not_started(&call.request_id, &error)
                 })?
             }
         };
-        let answered = instance.run(self, request_id, payload).await;
+        let answered = instance.run(self, call, payload).await;
         self.count(answered.is_err());
 
         let mut idle = self.idle();

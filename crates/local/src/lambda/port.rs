@@ -14,6 +14,8 @@ pub(super) struct Job {
     pub(super) request_id: String,
     pub(super) deadline_ms: u128,
     pub(super) arn: String,
+    /// `Lambda-Runtime-Trace-Id`: what it is part of.
+    pub(super) trace: String,
     pub(super) payload: Bytes,
 }
 

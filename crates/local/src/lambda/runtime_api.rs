@@ -39,6 +39,7 @@ async fn next(State(host): Host, Path(instance): Path<String>) -> Response {
         ("lambda-runtime-aws-request-id", job.request_id),
         ("lambda-runtime-deadline-ms", job.deadline_ms.to_string()),
         ("lambda-runtime-invoked-function-arn", job.arn),
+        ("lambda-runtime-trace-id", job.trace),
     ];
     (headers, job.payload).into_response()
 }

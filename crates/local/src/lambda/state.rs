@@ -1,7 +1,6 @@
 //! The host's functions, and the way from an invocation to its end.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use tokio_util::task::TaskTracker;
 
 use super::pool::Pool;
 use super::port::Ports;
+use super::trace::Call;
 use super::{Function, FunctionReport, Invoked, LambdaError, MAX_SYNC_BYTES};
 
 /// Tries of an `Event` invocation, as AWS's default.
@@ -59,7 +59,7 @@ impl State {
     }
 
     /// A synchronous invocation.
-    pub(super) async fn invoke(&self, name: &str, payload: Bytes) -> Invoked {
+    pub(super) async fn invoke(&self, name: &str, payload: Bytes, trace: Option<&str>) -> Invoked {
         let Some(pool) = self.pool(name) else { return Invoked::NotFound };
         if payload.len() > MAX_SYNC_BYTES {
             return Invoked::TooLarge { n_bytes: payload.len() };
@@ -69,7 +69,7 @@ impl State {
             Err(error) => return Invoked::NotJson { reason: error.to_string() },
         };
         let Ok(permit) = pool.permits.clone().try_acquire_owned() else { return Invoked::Throttled };
-        let invocation = run(pool.clone(), permit, new_request_id(), payload);
+        let invocation = run(pool.clone(), permit, Call::new(trace), payload);
         // A task of its own: it goes on when the caller hangs up.
         let invocation = self.stopping.clone().run_until_cancelled_owned(invocation);
         match self.invocations.spawn(invocation).await {
@@ -79,16 +79,17 @@ impl State {
     }
 
     /// An asynchronous invocation of JSON within its limit: it waits for a free process, and is tried three times.
-    pub(super) fn invoke_event(&self, pool: &Arc<Pool>, request_id: String, payload: Bytes) {
+    pub(super) fn invoke_event(&self, pool: &Arc<Pool>, call: Call, payload: Bytes) {
         let pool = pool.clone();
         let invocation = async move {
             for _ in 0..EVENT_TRIES {
                 let Ok(permit) = pool.permits.clone().acquire_owned().await else { return };
-                let invoked = run(pool.clone(), permit, request_id.clone(), payload.clone()).await;
+                let invoked = run(pool.clone(), permit, call.clone(), payload.clone()).await;
                 if !matches!(invoked, Invoked::Failed { .. }) {
                     return;
                 }
             }
+            let request_id = call.request_id;
             tracing::warn!(function = pool.function.name, request_id, "an event invocation failed on every try");
         };
         self.invocations.spawn(self.stopping.clone().run_until_cancelled_owned(invocation));
@@ -114,8 +115,9 @@ impl State {
     }
 }
 
-async fn run(pool: Arc<Pool>, permit: OwnedSemaphorePermit, request_id: String, payload: Bytes) -> Invoked {
-    let answered = pool.run(&request_id, payload).await;
+async fn run(pool: Arc<Pool>, permit: OwnedSemaphorePermit, call: Call, payload: Bytes) -> Invoked {
+    let answered = pool.run(&call, payload).await;
+    let request_id = call.request_id;
     drop(permit);
     match answered {
         Ok(payload) => Invoked::Succeeded { request_id, payload },
@@ -130,22 +132,6 @@ pub(super) fn json(payload: Bytes) -> Result<Bytes, serde_json::Error> {
     }
     serde_json::from_slice::<serde::de::IgnoredAny>(&payload)?;
     Ok(payload)
-}
-
-/// A new id in the form of a random UUID.
-pub(super) fn new_request_id() -> String {
-    // Each `RandomState` has keys of its own, the first of the process from the system's randomness.
-    let (high, low) = (RandomState::new().hash_one(0), RandomState::new().hash_one(1));
-    let n = (u128::from(high) << 64) | u128::from(low);
-    let n = n & !(0xf << 76) & !(0x3 << 62) | (0x4 << 76) | (0x2 << 62);
-    format!(
-        "{:08x}-{:04x}-{:04x}-{:04x}-{:012x}",
-        n >> 96,
-        n >> 80 & 0xffff,
-        n >> 64 & 0xffff,
-        n >> 48 & 0xffff,
-        n & 0xffff_ffff_ffff
-    )
 }
 
 fn is_name(name: &str) -> bool {

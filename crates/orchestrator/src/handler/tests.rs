@@ -84,8 +84,19 @@ async fn poison_does_not_stop_its_neighbours() {
     let summary = run(&kinesis_event(&[SENSOR_6, "not json", SENSOR_2]), &memory).await.unwrap();
 
     check(&memory, &[DEAD_101, LANDED_2, LANDED_6, "upserted 100 102"]);
-    let shard_id = Some("shardId-000000000000".to_owned());
-    let expected = Summary { shard_id, n_records: 3, n_rows: 2, n_poison: 1, n_objects: 2, n_duplicates: 0 };
+    let landed = memory.objects().into_iter().filter(|(key, _)| key.starts_with("kinesiscsv/"));
+    let expected = Summary {
+        shard_id: Some("shardId-000000000000".to_owned()),
+        n_records: 3,
+        n_rows: 2,
+        n_poison: 1,
+        n_rejected: 0,
+        n_objects: 2,
+        landed_bytes: landed.map(|(_, body)| body.len()).sum(),
+        n_duplicates: 0,
+        oldest: ArrivedAt::from_millis(1_795_183_200_123),
+        ..summary.clone()
+    };
     assert_eq!(summary, expected);
     assert_eq!(dead_letters(&memory)[0].1, b"not json");
 }
@@ -187,7 +198,7 @@ async fn a_row_that_the_warehouse_refuses_is_a_dead_letter() {
     assert_eq!((letter.stage, letter.document_number), (Stage::Upsert, 1));
     assert_eq!(letter.reason, "the warehouse refused the row: Numeric value 'x' is not recognized (100038)");
     assert_eq!(data, br#"{"sensorId":7,"status":"refused"}"#);
-    assert_eq!((summary.n_rows, summary.n_poison, summary.n_duplicates), (3, 1, 1));
+    assert_eq!((summary.n_rows, summary.n_poison, summary.n_rejected, summary.n_duplicates), (3, 0, 1, 1));
 }
 
 #[tokio::test]
@@ -232,7 +243,8 @@ async fn landing_off_writes_dead_letters_all_the_same() {
     let summary = handle(event.into(), &settings, &memory.ports(), Deadline::NONE).await.unwrap();
 
     check(&memory, &[DEAD_101, "upserted 100 102"]);
-    assert_eq!((summary.n_rows, summary.n_objects), (2, 0));
+    assert_eq!((summary.n_rows, summary.n_objects, summary.landed_bytes), (2, 0, 0));
+    assert!(summary.landing.is_none() && summary.upserting.is_some(), "{summary:?}");
 }
 
 /// Where Firehose lands what the stream holds, it never sees what is sent again.
@@ -255,9 +267,10 @@ async fn upsert_off_lands_all_the_same() {
     let ports = Ports { store: memory.clone(), upsert: None::<Memory> };
 
     let event = kinesis_event(&[SENSOR_6, "not json", SENSOR_2]);
-    handle(event.into(), &settings(), &ports, Deadline::NONE).await.unwrap();
+    let summary = handle(event.into(), &settings(), &ports, Deadline::NONE).await.unwrap();
 
     check(&memory, &[DEAD_101, LANDED_2, LANDED_6]);
+    assert!(summary.landing.is_some() && summary.upserting.is_none(), "{summary:?}");
 }
 
 #[tokio::test]
@@ -282,6 +295,47 @@ async fn ten_thousand_records_of_a_thousand_sensors_all_arrive() {
     }
     assert_eq!(landed, 10_000);
     assert_eq!(upserted, (100..10_100).map(|n| n.to_string()).collect::<Vec<_>>());
+}
+
+/// Puts and upserts that take this long, one of each at a time.
+struct Taking(Memory, Duration, Duration);
+
+impl ObjectStore for Taking {
+    async fn put(&self, object: Object) -> Result<Put, PortError> {
+        tokio::time::sleep(self.1).await;
+        self.0.put(object).await
+    }
+}
+
+impl Upsert for Taking {
+    async fn upsert(&self, request: &Request) -> Result<Response, PortError> {
+        tokio::time::sleep(self.2).await;
+        self.0.upsert(request).await
+    }
+}
+
+#[tokio::test]
+async fn landing_and_upserting_are_timed_apart() {
+    let (short, long) = (Duration::from_millis(20), Duration::from_millis(200));
+    for (put, upsert) in [(short, long), (long, short)] {
+        let taking = || Taking(Memory::default(), put, upsert);
+        let ports = Ports { store: taking(), upsert: Some(taking()) };
+
+        let summary = handle(kinesis_event(&[SENSOR_6]).into(), &settings(), &ports, Deadline::NONE).await.unwrap();
+
+        let (landing, upserting) = (summary.landing.unwrap(), summary.upserting.unwrap());
+        assert!(landing >= put && upserting >= upsert, "{landing:?} {upserting:?}");
+        assert_eq!(landing < upserting, put < upsert, "{landing:?} {upserting:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_oldest_record_is_found_wherever_it_stands() {
+    let event = kinesis_event(&[SENSOR_6, SENSOR_2]).replacen("1795183200.123", "1795183201.5", 1);
+
+    let summary = run(&event, &Memory::default()).await.unwrap();
+
+    assert_eq!(summary.oldest, ArrivedAt::from_millis(1_795_183_200_123));
 }
 
 /// Two documents that share no request, and one more.

@@ -1,0 +1,173 @@
+//! What the functions say of their invocations: metrics, logs and traces.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use landfall_core::metrics::{self, Metric};
+use landfall_core::{ArrivedAt, Record};
+use landfall_local::lambda::{Function, LambdaHost};
+use landfall_local::stack::{BUCKET, ORCHESTRATOR, UPSERT};
+use serde_json::{Value, json};
+
+use crate::support::{TestStack, record, sensor, start};
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
+}
+
+/// A sensor's record that arrived so long ago.
+fn arrived_before(age_ms: u64, record: Record) -> Record {
+    let arrived_at = ArrivedAt::from_millis((now_ms() - age_ms) as i64).unwrap();
+    Record { arrived_at, ..record }
+}
+
+/// The lines of a log, each of which is JSON.
+fn lines(log: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(log).unwrap();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
+}
+
+fn log(test: &TestStack, function: &str) -> Vec<Value> {
+    lines(&test.stack.dir().join(format!("logs/{function}.log")))
+}
+
+/// A line is an embedded metric document with just these metrics, of this function.
+///
+/// Source: CloudWatch User Guide, "Specification: Embedded metric format".
+#[track_caller]
+fn publishes(line: &Value, function: &str, expected: &[Metric]) {
+    let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+    assert_eq!(directives.len(), 1, "{line}");
+    assert_eq!(directives[0]["Namespace"], "Landfall");
+    assert_eq!(directives[0]["Dimensions"], json!([["Pipeline", "Function"]]));
+    assert_eq!((&line["Pipeline"], &line["Function"]), (&json!("sensors"), &json!(function)));
+    let metric = |metric: &Value| {
+        assert!(line[metric["Name"].as_str().unwrap()] != Value::Null, "{metric} has no value: {line}");
+        format!("{} in {}", metric["Name"].as_str().unwrap(), metric["Unit"].as_str().unwrap())
+    };
+    let published: BTreeSet<String> = directives[0]["Metrics"].as_array().unwrap().iter().map(metric).collect();
+    let expected = expected.iter().map(|metric| format!("{} in {}", metric.name, metric.unit.as_str()));
+    assert_eq!(published, expected.collect());
+    let age = now_ms().abs_diff(line["_aws"]["Timestamp"].as_u64().unwrap());
+    assert!(age < 600_000, "{age} ms");
+}
+
+/// The values of counts, in the order of `metrics`.
+fn counts<const N: usize>(line: &Value, metrics: [Metric; N]) -> [u64; N] {
+    metrics.map(|metric| line[metric.name].as_u64().unwrap())
+}
+
+/// The one value of a time.
+fn ms(line: &Value, metric: Metric) -> f64 {
+    let values = line[metric.name].as_array().unwrap();
+    assert_eq!(values.len(), 1, "{line}");
+    values[0].as_f64().unwrap()
+}
+
+/// The part of a trace that all who take part in it share.
+fn root(line: &Value) -> &str {
+    let trace = line["xrayTraceId"].as_str().unwrap();
+    trace.split(';').find(|part| part.starts_with("Root=1-")).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_invocation_publishes_what_it_came_to() {
+    let test = start().await;
+    let age_ms = 60_000;
+    let batch = [
+        arrived_before(0, sensor(100, 6, 64, "OK")),
+        arrived_before(age_ms, record(101, "no JSON")),
+        arrived_before(1000, sensor(102, 2, 64, "OK")),
+        // Refused by the local warehouse, whose NUMBER has 64 bits.
+        arrived_before(0, record(103, r#"{"sensorId":777777777777777777777777777777}"#)),
+    ];
+
+    let started = Instant::now();
+    test.takes(&batch).await;
+    let took_ms = started.elapsed().as_millis() as f64 + 1.0;
+    test.takes(&batch).await;
+
+    let [first, second]: [Value; 2] = log(&test, "orchestrator").try_into().unwrap();
+    let [request, request_again]: [Value; 2] = log(&test, "upsert").try_into().unwrap();
+    for line in [&first, &second] {
+        publishes(line, ORCHESTRATOR, &metrics::ORCHESTRATOR);
+    }
+    for line in [&request, &request_again] {
+        publishes(line, UPSERT, &metrics::UPSERT);
+    }
+    let decoded = [metrics::RECORDS, metrics::ROWS, metrics::POISON, metrics::REJECTED, metrics::DEAD_LETTERS];
+    assert_eq!(counts(&first, decoded), [4, 3, 1, 1, 2]);
+    assert_eq!(counts(&second, decoded), [4, 3, 1, 1, 2]);
+    let size = |key: &String| std::fs::metadata(test.stack.bucket_dir(BUCKET).join(key)).unwrap().len();
+    let n_bytes = test.keys("kinesiscsv").iter().map(size).sum();
+    let stored = [metrics::OBJECTS, metrics::LANDED_BYTES, metrics::DUPLICATES];
+    assert_eq!(counts(&first, stored), [3, n_bytes, 0]);
+    assert_eq!(counts(&second, stored), [3, n_bytes, 2]);
+    let merged = [metrics::ROWS, metrics::INSERTED, metrics::DUPLICATES, metrics::REJECTED];
+    assert_eq!(counts(&request, merged), [3, 2, 0, 1]);
+    assert_eq!(counts(&request_again, merged), [3, 0, 2, 1]);
+
+    let since_arrival = ms(&first, metrics::ARRIVAL_TO_DURABLE_MS) - age_ms as f64;
+    assert!((0.0..=took_ms).contains(&since_arrival), "{since_arrival} of {took_ms}");
+    let (landing, upsert, merge) =
+        (ms(&first, metrics::LANDING_MS), ms(&first, metrics::UPSERT_MS), ms(&request, metrics::MERGE_MS));
+    assert!(0.0 < landing && landing < took_ms, "{landing} of {took_ms}");
+    assert!(0.0 < merge && merge < upsert && upsert < took_ms, "{merge} of {upsert} of {took_ms}");
+    test.stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upsert_is_in_the_trace_of_the_batch_that_it_is_invoked_for() {
+    let test = start().await;
+
+    test.takes(&[sensor(100, 6, 64, "OK")]).await;
+    test.takes(&[sensor(101, 6, 64, "OK")]).await;
+
+    let (batches, requests) = (log(&test, "orchestrator"), log(&test, "upsert"));
+    assert_eq!(batches.iter().map(root).collect::<Vec<_>>(), requests.iter().map(root).collect::<Vec<_>>());
+    assert_ne!(root(&batches[0]), root(&batches[1]));
+    test.stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_lambda_is_told_to_log_json_every_line_is() {
+    let test = start().await;
+    let pipeline_file = test.stack.dir().join("pipeline.toml").display().to_string();
+    let key_file = test.stack.snowflake.key_file().display().to_string();
+    let env = [
+        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
+        ("PIPELINE_FILE", &pipeline_file),
+        ("SNOWFLAKE_ACCOUNT", "local"),
+        ("SNOWFLAKE_USER", "LANDFALL"),
+        ("SNOWFLAKE_URL", test.stack.snowflake.endpoint()),
+        ("SNOWFLAKE_PRIVATE_KEY_FILE", &key_file),
+    ];
+    let function = Function {
+        name: "upsert".to_owned(),
+        program: env!("CARGO_BIN_EXE_landfall-tests").into(),
+        args: vec!["upsert".to_owned()],
+        env: env.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
+        timeout: Duration::from_secs(60),
+        memory_mb: 128,
+        concurrency: 1,
+        log_file: test.stack.dir().join("logs/json.log"),
+    };
+    let host = LambdaHost::start(vec![function], 0).await.unwrap();
+    let none = json!({ "version": 1, "shard_id": "s", "columns": [], "arrived_ms": [0, 0], "rows": [] });
+    let other_version = json!({ "version": 2, "shard_id": "s", "columns": [], "arrived_ms": [0, 0], "rows": [] });
+
+    for request in [&none, &other_version] {
+        host.invoker().invoke("upsert", request.to_string().into()).await;
+    }
+
+    host.stop().await;
+    let said = |line: &Value| {
+        let message = line["message"].as_str().or(line["fields"]["message"].as_str()).unwrap_or_default();
+        format!("{} {message}", line["level"].as_str().unwrap())
+    };
+    let said: Vec<_> = log(&test, "json").iter().map(said).collect();
+    assert_eq!(said[0], "INFO request done");
+    assert!(said.len() > 1 && said[1..].iter().all(|line| line.starts_with("ERROR")), "{said:?}");
+    test.stack.stop().await;
+}
