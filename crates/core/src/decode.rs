@@ -11,6 +11,9 @@ use crate::dead_letter::Poison;
 use crate::payload::Inflater;
 use crate::{Pipeline, Record, Row, SequenceNumber};
 
+#[cfg(panic = "abort")]
+compile_error!("panic has to be \"unwind\": a record whose decoding panics is poison, and must not end the function");
+
 /// What one invocation's records came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Batch {

@@ -146,7 +146,7 @@ fn strange_values_are_encoded_and_long_ones_hashed() {
 
 fn any_value() -> impl Strategy<Value = String> {
     let strange = "[./%~\0a]{0,4}";
-    prop_oneof![any::<String>(), strange, "[ax]{95,105}", "x{1990,2000}", "[äx]{15,40}"]
+    prop_oneof![any::<String>(), strange, "[ax]{95,105}", "x{1990,2000}", "[äx]{15,40}", "[/☃😀]{1990,2000}"]
 }
 
 /// Rows of two shards, some of one partition, with 56-digit sequence numbers that are all different.
@@ -232,6 +232,7 @@ proptest! {
         prop_assert_eq!(parts.len(), 7, "{}", &objects[0].key);
         prop_assert_eq!(parts[0], "kinesiscsv");
         prop_assert!(parts[1].starts_with("sensor-"));
+        prop_assert!(objects[0].key.len() <= 1024, "S3 takes no longer one");
         for part in parts {
             prop_assert!(!part.is_empty() && part != "." && part != ".." && part.len() <= 255, "{part}");
             prop_assert!(part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.%~".contains(&b)), "{part}");
