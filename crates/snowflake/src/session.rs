@@ -7,6 +7,7 @@ use std::time::Duration;
 use snowflake_connector_rs as connector;
 use tokio::sync::Mutex;
 use url::Url;
+use zeroize::Zeroizing;
 
 use crate::error::{Cause, SessionError};
 use crate::table::{Table, to_table};
@@ -17,14 +18,18 @@ const LOG_IN_TIME_OUT: Duration = Duration::from_secs(8);
 /// How long the cancellation of a statement may take.
 const CANCEL_TIME_OUT: Duration = Duration::from_secs(5);
 
-/// Text that must not be seen: it has no `Display`, and its `Debug` prints nothing of it.
+/// Text that must not be seen: it has no `Display`, its `Debug` prints nothing of it, and its memory is overwritten when it
+/// is dropped.
+///
+/// That is true of this copy alone. The connector keeps one of its own for as long as there is a session, for each log-in
+/// signs with the key; it shows nothing of it either, and does not overwrite it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Zeroizing<String>);
 
 impl Secret {
     /// Keeps `text`.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Zeroizing::new(text.into()))
     }
 
     fn expose(&self) -> &str {
@@ -88,7 +93,7 @@ impl Session {
     pub fn new(config: Config) -> Result<Self, SessionError> {
         let configure = |source| SessionError::Configure { source };
         for (name, value) in
-            [("account", &config.account), ("user", &config.user), ("private key", &config.private_key_pem.0)]
+            [("account", &config.account), ("user", &config.user), ("private key", &*config.private_key_pem.0)]
         {
             if value.trim().is_empty() {
                 return Err(configure(Cause::Empty(name)));
@@ -232,5 +237,35 @@ async fn in_time<T>(limit: Duration, work: impl Future<Output = connector::Resul
 async fn cancel(canceller: &connector::QueryCanceller) {
     if let Err(error) = canceller.cancel().await {
         tracing::warn!(error = %error, request_id = canceller.request_id(), "failed to cancel a statement");
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+
+    use super::*;
+
+    /// What this process holds at an address.
+    fn memory(address: usize, n_bytes: usize) -> Vec<u8> {
+        let mut memory = std::fs::File::open("/proc/self/mem").unwrap();
+        memory.seek(SeekFrom::Start(address as u64)).unwrap();
+        let mut bytes = vec![0; n_bytes];
+        memory.read_exact(&mut bytes).unwrap();
+        bytes
+    }
+
+    #[test]
+    fn a_secret_is_overwritten_when_it_is_dropped() {
+        // Long, so that what the allocator writes into what is freed is little of it.
+        let text = "0123456789abcdef".repeat(64);
+        let secret = Secret::new(text.clone());
+        let address = secret.expose().as_ptr() as usize;
+        assert_eq!(memory(address, text.len()), text.as_bytes());
+
+        drop(secret);
+
+        let left = memory(address, text.len());
+        assert!(!left.windows(16).any(|window| text.as_bytes()[..31].windows(16).any(|part| part == window)));
     }
 }

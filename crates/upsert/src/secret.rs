@@ -7,6 +7,7 @@ use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use landfall_core::config::{self, StartError};
 use landfall_core::root_cause;
 use landfall_snowflake::Secret;
+use zeroize::Zeroizing;
 
 use crate::config::{KEY_FILE, PrivateKey};
 use crate::private_key::{KeyFault, fault};
@@ -32,15 +33,20 @@ pub(crate) async fn private_key(private_key: &PrivateKey) -> Result<Secret, Star
     }
 }
 
-fn from_file(path: &str) -> Result<String, StartError> {
+fn from_file(path: &str) -> Result<Zeroizing<String>, StartError> {
     // A key in DER is no text, and is to be told from a file that cannot be read.
-    config::file(KEY_FILE, path, |path| Ok(String::from_utf8_lossy(&std::fs::read(path)?).into_owned()))
+    let read = |path: &str| {
+        let bytes = Zeroizing::new(std::fs::read(path)?);
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    config::file(KEY_FILE, path, read).map(Zeroizing::new)
 }
 
-async fn from_secrets_manager(id: &str) -> Result<String, StartError> {
+/// Nothing overwrites the copies in the buffers of the HTTP client, which are gone when this returns.
+async fn from_secrets_manager(id: &str) -> Result<Zeroizing<String>, StartError> {
     let client = aws_sdk_secretsmanager::Client::new(&aws_config().await?);
     let secret = client.get_secret_value().secret_id(id).send().await.map_err(|error| refused(id, &error))?;
-    secret.secret_string().map(str::to_owned).ok_or_else(|| {
+    secret.secret_string.map(Zeroizing::new).ok_or_else(|| {
         port(format!("failed to use the secret {id}: it is binary; store the private key as text (PKCS#8 PEM)"))
     })
 }

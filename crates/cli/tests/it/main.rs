@@ -15,5 +15,6 @@ mod readme;
 mod reconcile;
 mod recovery;
 mod replay;
+mod secrets;
 mod sql;
 mod support;
