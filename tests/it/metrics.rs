@@ -10,7 +10,7 @@ use landfall_local::lambda::{Function, LambdaHost};
 use landfall_local::stack::{BUCKET, ORCHESTRATOR, UPSERT};
 use serde_json::{Value, json};
 
-use crate::support::{TestStack, record, sensor, start};
+use crate::support::{TestStack, record, sensor, start, workspace};
 
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
@@ -170,4 +170,39 @@ async fn as_lambda_is_told_to_log_json_every_line_is() {
     assert_eq!(said[0], "INFO request done");
     assert!(said.len() > 1 && said[1..].iter().all(|line| line.starts_with("ERROR")), "{said:?}");
     test.stack.stop().await;
+}
+
+/// The metrics of ours that a file of Terraform names, each with the locals of its dimensions: `DeadLetters of_orchestrator`.
+///
+/// They are written out there, `["Landfall", "DeadLetters"]`, with the dimensions `local.of_<function>` behind.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+    let uses = code.split("\"Landfall\"").skip(1).map(|after| {
+        let name = after.strip_prefix(", \"").and_then(|after| after.split_once("\"]"));
+        let (name, after) =
+            name.unwrap_or_else(|| panic!("no name behind \"Landfall\": {}", &after[..after.len().min(40)]));
+        let dimensions = after.split_once("local.").unwrap_or_default().1;
+        let dimensions = dimensions.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default();
+        format!("{name} {dimensions}")
+    });
+    uses.collect()
+}
+
+#[test]
+fn dashboard_and_alarms_name_the_metrics_that_are_published() {
+    let read = |file: &str| std::fs::read_to_string(workspace().join("infra/terraform").join(file)).unwrap();
+    let published = [
+        ("of_orchestrator", &metrics::ORCHESTRATOR[..]),
+        ("of_upsert", &metrics::UPSERT),
+        ("of_transform", &metrics::TRANSFORM),
+        ("of_reconcile", &metrics::RECONCILE),
+    ];
+    let published: BTreeSet<String> = published
+        .into_iter()
+        .flat_map(|(of, metrics)| metrics.iter().map(move |metric| format!("{} {of}", metric.name)))
+        .collect();
+
+    assert_eq!(named(&read("dashboard.tf")), published, "each has its place on the dashboard, and nothing else has");
+    let alarms = named(&read("alarms.tf"));
+    assert!(alarms.len() > 2 && alarms.is_subset(&published), "{alarms:?}");
 }
