@@ -81,6 +81,7 @@ async fn each_invocation_publishes_what_it_came_to() {
         arrived_before(1000, sensor(102, 2, 64, "OK")),
         // Refused by the local warehouse, whose NUMBER has 64 bits.
         arrived_before(0, record(103, r#"{"sensorId":777777777777777777777777777777}"#)),
+        arrived_before(0, record(104, "no JSON either")),
     ];
 
     let started = Instant::now();
@@ -97,8 +98,8 @@ async fn each_invocation_publishes_what_it_came_to() {
         publishes(line, UPSERT, &metrics::UPSERT);
     }
     let decoded = [metrics::RECORDS, metrics::ROWS, metrics::POISON, metrics::REJECTED, metrics::DEAD_LETTERS];
-    assert_eq!(counts(&first, decoded), [4, 3, 1, 1, 2]);
-    assert_eq!(counts(&second, decoded), [4, 3, 1, 1, 2]);
+    assert_eq!(counts(&first, decoded), [5, 3, 2, 1, 3]);
+    assert_eq!(counts(&second, decoded), [5, 3, 2, 1, 3]);
     let size = |key: &String| std::fs::metadata(test.stack.bucket_dir(BUCKET).join(key)).unwrap().len();
     let n_bytes = test.keys("kinesiscsv").iter().map(size).sum();
     let stored = [metrics::OBJECTS, metrics::LANDED_BYTES, metrics::DUPLICATES];
