@@ -240,7 +240,8 @@ async fn cancel(canceller: &connector::QueryCanceller) {
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use std::io::{Read as _, Seek as _, SeekFrom};
 
