@@ -58,11 +58,11 @@ resource "aws_lambda_function" "orchestrator" {
   }
 
   dynamic "vpc_config" {
-    for_each = aws_security_group.functions
+    for_each = var.vpc ? ["vpc"] : []
 
     content {
       subnet_ids         = aws_subnet.private[*].id
-      security_group_ids = [vpc_config.value.id]
+      security_group_ids = aws_security_group.functions[*].id
     }
   }
 
@@ -113,11 +113,11 @@ resource "aws_lambda_function" "upsert" {
   }
 
   dynamic "vpc_config" {
-    for_each = aws_security_group.functions
+    for_each = var.vpc ? ["vpc"] : []
 
     content {
       subnet_ids         = aws_subnet.private[*].id
-      security_group_ids = [vpc_config.value.id]
+      security_group_ids = aws_security_group.functions[*].id
     }
   }
 
