@@ -1,8 +1,12 @@
 -- The staging tables: where a row came from, then what the producer sent.
--- A field that is added later is no part of a table that exists: landfall check --deployed prints the ALTER TABLE.
+-- A field that is added later is no part of a table that exists: landfall snowflake apply adds it.
 --
--- May be run again at any time. Generated from pipeline.toml (sensors): change that, and then
--- LANDFALL_BLESS=1 cargo test -p landfall-snowflake
+-- May be run again at any time. Generated from pipeline.toml (sensors): landfall snowflake ddl prints it,
+-- landfall snowflake apply runs what of it is missing.
+
+USE ROLE "LANDFALL_OWNER";
+
+CREATE SCHEMA IF NOT EXISTS "LANDFALL"."STAGING";
 
 CREATE TABLE IF NOT EXISTS "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" (
   "KINESIS_SHARD_ID" VARCHAR NOT NULL,
@@ -29,3 +33,11 @@ CREATE TABLE IF NOT EXISTS "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH" (
   "STATUS" VARCHAR
 )
 COMMENT = 'Rows that Snowpipe loaded from the landing zone.';
+
+GRANT USAGE ON SCHEMA "LANDFALL"."STAGING" TO ROLE "LANDFALL_LOADER";
+
+GRANT SELECT ON TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" TO ROLE "LANDFALL_LOADER";
+
+GRANT INSERT ON TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" TO ROLE "LANDFALL_LOADER";
+
+GRANT SELECT ON TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH" TO ROLE "LANDFALL_LOADER";

@@ -1,7 +1,9 @@
 -- What to query: each row once, seen through its position, even where it landed in two objects.
 --
--- May be run again at any time. Generated from pipeline.toml (sensors): change that, and then
--- LANDFALL_BLESS=1 cargo test -p landfall-snowflake
+-- May be run again at any time. Generated from pipeline.toml (sensors): landfall snowflake ddl prints it,
+-- landfall snowflake apply runs what of it is missing.
+
+USE ROLE "LANDFALL_OWNER";
 
 CREATE OR REPLACE VIEW "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING_DEDUPLICATED" COPY GRANTS AS
 SELECT
@@ -36,3 +38,7 @@ QUALIFY ROW_NUMBER() OVER (
   PARTITION BY "KINESIS_SHARD_ID", "KINESIS_SEQUENCE_NUMBER", "KINESIS_SUBSEQUENCE_NUMBER", "KINESIS_DOCUMENT_NUMBER", "KINESIS_ARRIVED_AT"
   ORDER BY "KINESIS_ARRIVED_AT"
 ) = 1;
+
+GRANT SELECT ON VIEW "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING_DEDUPLICATED" TO ROLE "LANDFALL_LOADER";
+
+GRANT SELECT ON VIEW "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_DEDUPLICATED" TO ROLE "LANDFALL_LOADER";

@@ -74,7 +74,7 @@ async fn a_missing_table_fails_the_batch_and_says_what_to_do() {
 
     let message = test.fails(&records, "UpsertSetup").await;
 
-    assert!(message.contains("run infra/snowflake/*.sql"), "{message}");
+    assert!(message.contains("run landfall snowflake apply"), "{message}");
     let landing_zone = test.stack.bucket_dir(BUCKET).join("kinesiscsv");
     test.stack.snowflake.set_up(&test.stack.pipeline, &landing_zone).await.unwrap();
     test.takes(&records).await;

@@ -17,6 +17,7 @@ mod limits;
 mod metrics;
 mod mistakes;
 mod pipeline;
+mod provision;
 mod proxy;
 mod python_client;
 mod repeats;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use landfall_local::proxy::{Fault, Proxy, answers};
-use landfall_snowflake::{Config, Fate, Secret, Session};
+use landfall_snowflake::{Config, Credentials, Fate, Secret, Session};
 
 use crate::support::{TestStack, start};
 
@@ -25,7 +25,9 @@ async fn session(test: &TestStack) -> (Session, Arc<Mutex<VecDeque<Fault>>>, Pro
     let config = Config {
         account: "local".to_owned(),
         user: "LANDFALL".to_owned(),
-        private_key_pem: Secret::new(std::fs::read_to_string(test.stack.snowflake.key_file()).unwrap()),
+        credentials: Credentials::PrivateKey(Secret::new(
+            std::fs::read_to_string(test.stack.snowflake.key_file()).unwrap(),
+        )),
         base_url: Some(proxy.endpoint()),
         role: None,
         warehouse: None,

@@ -151,7 +151,7 @@ mod tests {
         let empty = landfall_snowflake::Config {
             account: String::new(),
             user: String::new(),
-            private_key_pem: landfall_snowflake::Secret::new(""),
+            credentials: landfall_snowflake::Credentials::OAuth(landfall_snowflake::Secret::new("")),
             base_url: None,
             role: None,
             warehouse: None,

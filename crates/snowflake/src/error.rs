@@ -112,9 +112,9 @@ const SETUP_CODES: [(&str, &str); 5] = [
     ("000904", "add the pipeline's new columns to the tables: landfall check --deployed prints how"),
     (
         "002003",
-        "run infra/snowflake/*.sql, and GRANT the role USAGE on database and schema and SELECT, INSERT on the tables",
+        "run landfall snowflake apply, or GRANT the role USAGE on database and schema and SELECT, INSERT on the tables",
     ),
-    ("002043", "run infra/snowflake/*.sql, and GRANT the role USAGE on warehouse, database and schema"),
+    ("002043", "run landfall snowflake apply, or GRANT the role USAGE on warehouse, database and schema"),
     ("003001", "GRANT the role USAGE on warehouse, database and schema and SELECT, INSERT on the tables"),
 ];
 
@@ -207,6 +207,21 @@ impl SessionError {
             }
         };
         Some(remedy)
+    }
+
+    /// Whether the account said no to who logged in: its user, its key, its clock, its role.
+    pub fn is_log_in_refused(&self) -> bool {
+        matches!(self, Self::LogIn { .. }) && self.connector().is_some_and(|error| error.kind() == ErrorKind::Auth)
+    }
+
+    /// The HTTP status of an answer that was none of Snowflake's own.
+    pub fn http_status(&self) -> Option<u16> {
+        self.connector().and_then(http_status)
+    }
+
+    /// Whether the account's name leads nowhere: no DNS knows it.
+    pub fn is_unknown_host(&self) -> bool {
+        self.connector().is_some_and(is_dns)
     }
 
     /// Whether the statement was refused because its session is no more.

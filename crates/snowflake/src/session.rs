@@ -32,7 +32,8 @@ impl Secret {
         Self(Zeroizing::new(text.into()))
     }
 
-    fn expose(&self) -> &str {
+    /// The text, for what it is a secret of.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }
@@ -43,6 +44,50 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What a user logs in with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Credentials {
+    /// The private key to the user's RSA public key: unencrypted PKCS#8 PEM.
+    PrivateKey(Secret),
+    /// A password, or a programmatic access token in its place.
+    Password {
+        /// The password.
+        password: Secret,
+        /// The code of the moment, where the user has a second factor.
+        passcode: Option<String>,
+    },
+    /// An OAuth access token.
+    OAuth(Secret),
+}
+
+impl Credentials {
+    fn parts(&self) -> (&'static str, &Secret) {
+        match self {
+            Self::PrivateKey(key) => ("private key", key),
+            Self::Password { password, .. } => ("password", password),
+            Self::OAuth(token) => ("token", token),
+        }
+    }
+
+    fn for_connector(&self) -> connector::AuthConfig {
+        match self {
+            // A secret's text often comes with a line break after it.
+            Self::PrivateKey(key) => {
+                connector::AuthConfig::key_pair(connector::KeyPairConfig::from_pem(key.expose().trim()))
+            }
+            Self::Password { password, passcode } => {
+                let config = connector::PasswordConfig::new(password.expose());
+                connector::AuthConfig::password(match passcode {
+                    Some(passcode) => config.with_passcode(passcode),
+                    None => config,
+                })
+            }
+            Self::OAuth(token) => connector::AuthConfig::oauth(token.expose()),
+        }
+    }
+}
+
 /// Who logs in where, and what the session is to be like.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -50,8 +95,8 @@ pub struct Config {
     pub account: String,
     /// A user of `TYPE = SERVICE` with an RSA public key.
     pub user: String,
-    /// The private key to it: unencrypted PKCS#8 PEM.
-    pub private_key_pem: Secret,
+    /// What it logs in with.
+    pub credentials: Credentials,
     /// Instead of `https://<account>.snowflakecomputing.com`: PrivateLink, or the local stack.
     pub base_url: Option<String>,
     /// Instead of the user's default role.
@@ -92,9 +137,8 @@ impl Session {
     /// An empty account, user or key, and a base URL that is none: setup faults.
     pub fn new(config: Config) -> Result<Self, SessionError> {
         let configure = |source| SessionError::Configure { source };
-        for (name, value) in
-            [("account", &config.account), ("user", &config.user), ("private key", &*config.private_key_pem.0)]
-        {
+        let (what, secret) = config.credentials.parts();
+        for (name, value) in [("account", config.account.as_str()), ("user", &config.user), (what, secret.expose())] {
             if value.trim().is_empty() {
                 return Err(configure(Cause::Empty(name)));
             }
@@ -103,14 +147,12 @@ impl Session {
             None => connector::EndpointConfig::AccountDefault,
             Some(url) => connector::EndpointConfig::custom_base_url(Url::parse(url).map_err(|e| configure(e.into()))?),
         };
-        // A secret's text often comes with a line break after it.
-        let key = connector::KeyPairConfig::from_pem(config.private_key_pem.expose().trim());
         let answer_time_out = answer_time_out(config.statement_timeout);
         let query = connector::QueryConfig::new()
             .with_query_response_timeout(answer_time_out)
             .with_query_cancel_request_timeout(CANCEL_TIME_OUT);
         let client_config =
-            connector::ClientConfig::new(&config.user, &config.account, connector::AuthConfig::key_pair(key))
+            connector::ClientConfig::new(&config.user, &config.account, config.credentials.for_connector())
                 .with_session(session_config(&config))
                 .with_query(query)
                 .with_endpoint(endpoint);

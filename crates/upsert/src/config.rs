@@ -152,7 +152,7 @@ impl Config {
 }
 
 /// What keeps a text from being an account identifier, and the identifier that was meant.
-fn account_fault(value: &str) -> Option<String> {
+pub fn account_fault(value: &str) -> Option<String> {
     let is_identifier = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     if is_identifier(value) && !value.contains(".snowflakecomputing.") {
         return None;

@@ -7,7 +7,7 @@ use landfall_core::config::{self as settings, StartError};
 use landfall_core::upsert::{Request, Response};
 use landfall_core::{Pipeline, metrics};
 use landfall_metrics::Reports;
-use landfall_snowflake::{Config as SessionConfig, Fate, Session, SessionError};
+use landfall_snowflake::{Config as SessionConfig, Credentials, Fate, Secret, Session, SessionError};
 
 use crate::config::Config;
 use crate::handler::handle;
@@ -37,11 +37,12 @@ pub async fn run_with<W: Warehouse>(
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
     let timeouts = config.timeouts;
-    let session = session(config, &pipeline).await?;
-    check_log_in(&session).await?;
+    let pipeline_name = pipeline.name.clone();
+    let snowflake = Snowflake::new(config, pipeline).await?;
+    check_log_in(&snowflake).await?;
     settings::check_lambda(get)?;
-    let reports = &Reports::new(&pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
-    let warehouse = &change(Snowflake { session, pipeline });
+    let reports = &Reports::new(&pipeline_name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
+    let warehouse = &change(snowflake);
     let (statement, in_all) = (timeouts.statement(), timeouts.upsert_function());
     lambda_runtime::run(service_fn(move |event: LambdaEvent<Request>| async move {
         invocation(event, warehouse, in_all - statement, reports).await
@@ -54,13 +55,18 @@ pub async fn run_with<W: Warehouse>(
 /// # Errors
 /// A private key that cannot be had, and what no session can be made of: setup faults.
 pub async fn session(config: Config, pipeline: &Pipeline) -> Result<Session, StartError> {
+    let key = private_key(&config.private_key).await?;
+    session_with(&config, key, pipeline)
+}
+
+pub(crate) fn session_with(config: &Config, key: Secret, pipeline: &Pipeline) -> Result<Session, StartError> {
     let session = Session::new(SessionConfig {
-        private_key_pem: private_key(&config.private_key).await?,
-        account: config.account,
-        user: config.user,
-        base_url: config.url,
-        role: config.role,
-        warehouse: config.warehouse,
+        credentials: Credentials::PrivateKey(key),
+        account: config.account.clone(),
+        user: config.user.clone(),
+        base_url: config.url.clone(),
+        role: config.role.clone(),
+        warehouse: config.warehouse.clone(),
         database: Some(pipeline.snowflake.database.clone()),
         schema: Some(pipeline.snowflake.schema.clone()),
         query_tag: format!("landfall/{}", pipeline.name),
@@ -70,8 +76,8 @@ pub async fn session(config: Config, pipeline: &Pipeline) -> Result<Session, Sta
 }
 
 /// A wrong account, user or key fails the cold start; an account that cannot be reached now may be at the first request.
-async fn check_log_in(session: &Session) -> Result<(), StartError> {
-    match session.log_in().await {
+async fn check_log_in(snowflake: &Snowflake) -> Result<(), StartError> {
+    match snowflake.log_in().await {
         Err(error) if error.fate() == Fate::Setup => Err(setup(&error)),
         _ => Ok(()),
     }

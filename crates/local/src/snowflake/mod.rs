@@ -6,7 +6,7 @@ use std::time::Duration;
 use landfall_core::Pipeline;
 use landfall_snowflake::local::{Localized, for_local, statements};
 use landfall_snowflake::schema_change::{self, Deployed, SchemaError};
-use landfall_snowflake::{Config, Secret, Session, SessionError, ddl};
+use landfall_snowflake::{Config, Credentials, Secret, Session, SessionError, ddl};
 use serde::Deserialize;
 use tokio::process::Command;
 use tokio::time::timeout;
@@ -197,7 +197,7 @@ pub(crate) fn session(
     Ok(Session::new(Config {
         account: ACCOUNT.to_owned(),
         user: USER.to_owned(),
-        private_key_pem,
+        credentials: Credentials::PrivateKey(private_key_pem),
         base_url: Some(endpoint.to_owned()),
         role: None,
         warehouse: None,

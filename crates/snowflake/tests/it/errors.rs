@@ -1,6 +1,6 @@
 //! What becomes of the rows, by what Snowflake said.
 
-use landfall_snowflake::{Config, Fate, Secret, Session, SessionError};
+use landfall_snowflake::{Config, Credentials, Fate, Secret, Session, SessionError};
 
 use crate::fake::{Answer, Fake, config, refusal};
 
@@ -73,7 +73,7 @@ async fn what_is_configured_wrong_says_what_to_change() {
     check(&Session::new(bad.clone()).unwrap_err(), Fate::Setup, "configure");
 
     let mut bad = config(None);
-    bad.private_key_pem = Secret::new("-----BEGIN RSA PRIVATE KEY-----");
+    bad.credentials = Credentials::PrivateKey(Secret::new("-----BEGIN RSA PRIVATE KEY-----"));
     let error = Session::new(bad).unwrap().log_in().await.unwrap_err();
     check(&error, Fate::Setup, "log_in");
     assert!(error.remedy().unwrap().contains("PKCS#8"));

@@ -10,7 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Json, Router};
-use landfall_snowflake::{Config, Secret, Session};
+use landfall_snowflake::{Config, Credentials, Secret, Session};
 use rsa::pkcs8::{EncodePrivateKey, LineEnding};
 use serde_json::{Value, json};
 
@@ -102,7 +102,7 @@ pub(crate) fn config(base_url: Option<String>) -> Config {
     Config {
         account: "org-account".to_owned(),
         user: "LANDFALL".to_owned(),
-        private_key_pem: Secret::new(KEY.as_str()),
+        credentials: Credentials::PrivateKey(Secret::new(KEY.as_str())),
         base_url,
         role: Some("LOADER".to_owned()),
         warehouse: Some("XS".to_owned()),
