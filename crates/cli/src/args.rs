@@ -7,9 +7,11 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use crate::at_hand::StackOptions;
 use crate::check::CheckOptions;
 use crate::dev::DevOptions;
+use crate::doctor::DoctorOptions;
 use crate::init::InitOptions;
 use crate::reconcile::ReconcileOptions;
 use crate::replay::ReplayOptions;
+use crate::snowflake::SnowflakeOptions;
 use crate::sql::SqlOptions;
 
 /// Lands an Amazon Kinesis stream in S3 and in Snowflake, each record exactly once.
@@ -23,7 +25,9 @@ use crate::sql::SqlOptions;
   landfall replay --dead-letters s3://landfall-landing/deadletter/ --dry-run
   landfall reconcile
   landfall sql \"select count(*) from kinesis_sensors_streaming\"
-  landfall init mine.toml --from sample.jsonl && landfall check mine.toml")]
+  landfall init mine.toml --from sample.jsonl && landfall check mine.toml
+  landfall snowflake apply --terraform infra/terraform
+  landfall doctor")]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -48,6 +52,10 @@ pub(crate) enum Command {
     Check(CheckOptions),
     /// Print the columns of the CSV and of both staging tables.
     Schema(SchemaOptions),
+    /// Set a Snowflake account up for a pipeline: SQL, keys, what is missing there, whether all is well.
+    Snowflake(SnowflakeOptions),
+    /// Look at what is most often wrong, before and after deployment, with what mends it.
+    Doctor(DoctorOptions),
     /// Run as one of the Lambda functions: the local stack starts this.
     #[command(hide = true)]
     Function {

@@ -5,10 +5,12 @@ mod arrived;
 mod at_hand;
 mod aws;
 mod check;
+mod checks;
 mod console;
 mod demo;
 mod deployed;
 mod dev;
+mod doctor;
 mod failure;
 mod function;
 mod init;
@@ -21,6 +23,7 @@ mod proxy;
 mod reconcile;
 mod replay;
 mod schema;
+mod snowflake;
 mod sql;
 mod table;
 mod window;
@@ -51,6 +54,8 @@ async fn run(args: Args) -> anyhow::Result<ExitCode> {
         Command::Init(options) => init::run(&options),
         Command::Check(options) => check::run(options).await,
         Command::Schema(options) => schema::run(&options),
+        Command::Snowflake(options) => snowflake::run(options).await,
+        Command::Doctor(options) => doctor::run(options).await,
         Command::Function { name } => function::run(name).await,
     }
 }

@@ -4,9 +4,11 @@
     reason = "a test that cannot go on has failed; clippy exempts only functions marked #[test]"
 )]
 
+mod account;
 mod check;
 mod demo;
 mod dev;
+mod doctor;
 mod init;
 mod messages;
 #[cfg(target_os = "linux")]
@@ -16,5 +18,6 @@ mod reconcile;
 mod recovery;
 mod replay;
 mod secrets;
+mod snowflake;
 mod sql;
 mod support;

@@ -1,0 +1,157 @@
+//! A Snowflake account and a Secrets Manager over HTTP, as a command sees them.
+
+use std::sync::{Arc, Mutex};
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use landfall_snowflake::provision::{Account as _, Memory};
+use serde_json::{Value, json};
+
+/// What Terraform says after its first phase.
+pub(crate) const OUTPUTS: &str = r#"{
+  "landing_bucket": {"sensitive": false, "type": "string", "value": "acme-landing"},
+  "landing_prefix": {"sensitive": false, "type": "string", "value": "kinesiscsv"},
+  "storage_role_arn": {"value": "arn:aws:iam::123456789012:role/landfall-snowflake-storage"},
+  "storage_external_id": {"value": "landfall-0123456789abcdef"},
+  "snowflake_secret_arn": {"value": "arn:aws:secretsmanager:us-east-1:123456789012:secret:landfall/snowflake-key-AbCdEf"},
+  "region": {"value": "us-east-1"},
+  "snowflake_account": {"value": "acme-prod"},
+  "orchestrator_function": {"value": "landfall-orchestrator"},
+  "stream": {"value": "landfall"}
+}"#;
+
+/// An account, its front page and what it was logged in with.
+#[derive(Clone, Default)]
+pub(crate) struct Account(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    memory: Memory,
+    log_ins: Mutex<Vec<Value>>,
+    refusal: Mutex<Option<String>>,
+    date: Mutex<Option<String>>,
+}
+
+impl Account {
+    pub(crate) fn memory(&self) -> &Memory {
+        &self.0.memory
+    }
+
+    /// The bodies of all log-ins.
+    pub(crate) fn log_ins(&self) -> Vec<Value> {
+        self.0.log_ins.lock().unwrap().clone()
+    }
+
+    /// Refuses every log-in so.
+    pub(crate) fn refuse(&self, message: &str) {
+        *self.0.refusal.lock().unwrap() = Some(message.to_owned());
+    }
+
+    /// Lives at another time.
+    pub(crate) fn say_it_is(&self, date: &str) {
+        *self.0.date.lock().unwrap() = Some(date.to_owned());
+    }
+
+    pub(crate) async fn serve(&self) -> String {
+        let router = Router::new()
+            .route("/", get(front))
+            .route("/session/v1/login-request", post(log_in))
+            .route("/queries/v1/query-request", post(query))
+            .with_state(self.clone());
+        serve(router).await
+    }
+}
+
+async fn serve(router: Router) -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    url
+}
+
+async fn front(State(account): State<Account>) -> Response {
+    let date = account.0.date.lock().unwrap().clone();
+    match date {
+        Some(date) => ([("date", date)], "").into_response(),
+        None => "".into_response(),
+    }
+}
+
+async fn log_in(State(account): State<Account>, Json(body): Json<Value>) -> Json<Value> {
+    account.0.log_ins.lock().unwrap().push(body);
+    if let Some(message) = account.0.refusal.lock().unwrap().clone() {
+        return Json(json!({"data": null, "code": "390144", "message": message, "success": false}));
+    }
+    Json(json!({"data": {"token": "t"}, "code": null, "message": null, "success": true}))
+}
+
+async fn query(State(account): State<Account>, Json(body): Json<Value>) -> Json<Value> {
+    let sql = body["sqlText"].as_str().unwrap();
+    match account.memory().run(sql, &[]).await {
+        Ok(table) => {
+            let column = |name: &String| json!({"name": name, "type": "text", "nullable": true, "scale": null, "precision": null, "length": 100});
+            let columns: Vec<_> = table.columns.iter().map(column).collect();
+            let data = json!({"queryId": "q", "rowtype": columns, "rowset": table.rows, "queryResultFormat": "json"});
+            Json(json!({"data": data, "code": null, "message": null, "success": true}))
+        }
+        Err(error) => {
+            let data = json!({"errorCode": error.code, "sqlState": "00000", "queryId": "q"});
+            Json(json!({"data": data, "code": error.code, "message": error.what, "success": false}))
+        }
+    }
+}
+
+/// Secrets Manager with one secret.
+#[derive(Clone, Default)]
+pub(crate) struct SecretsManager(Arc<Mutex<Option<String>>>);
+
+impl SecretsManager {
+    pub(crate) fn value(&self) -> Option<String> {
+        self.0.lock().unwrap().clone()
+    }
+
+    pub(crate) fn set(&self, value: &str) {
+        *self.0.lock().unwrap() = Some(value.to_owned());
+    }
+
+    pub(crate) async fn serve(&self) -> String {
+        serve(Router::new().route("/", post(secret)).with_state(self.clone())).await
+    }
+}
+
+async fn secret(State(secrets): State<SecretsManager>, headers: HeaderMap, body: String) -> Response {
+    let body: Value = serde_json::from_str(&body).unwrap();
+    let operation = headers["x-amz-target"].to_str().unwrap().rsplit('.').next().unwrap().to_owned();
+    let value = secrets.value();
+    match (operation.as_str(), value) {
+        ("DescribeSecret", value) => {
+            let versions = if value.is_some() { json!({"v": ["AWSCURRENT"]}) } else { json!({}) };
+            Json(json!({"Name": "landfall/snowflake-key", "VersionIdsToStages": versions})).into_response()
+        }
+        ("PutSecretValue", _) => {
+            secrets.set(body["SecretString"].as_str().unwrap());
+            Json(json!({"Name": "landfall/snowflake-key", "VersionId": "v"})).into_response()
+        }
+        (_, Some(value)) => Json(json!({"Name": "landfall/snowflake-key", "SecretString": value})).into_response(),
+        _ => {
+            let error = json!({"__type": "ResourceNotFoundException", "Message": "it has no value"});
+            (StatusCode::BAD_REQUEST, Json(error)).into_response()
+        }
+    }
+}
+
+/// An AWS that refuses everything.
+pub(crate) struct Refusing;
+
+impl Refusing {
+    pub(crate) async fn serve(code: &'static str) -> String {
+        let refuse = move || async move {
+            let error = json!({"__type": code, "message": "no"});
+            (StatusCode::BAD_REQUEST, [("x-amzn-errortype", code)], Json(error))
+        };
+        serve(Router::new().fallback(refuse)).await
+    }
+}
