@@ -137,7 +137,7 @@ fn compared(pipeline: &Pipeline, deployed: &Deployed, place: &Place) -> Result<S
     text.push_str(match place {
         Place::Folder(_) => "\nThe local stack does that by itself when it starts.",
         Place::Account => {
-            "\nRun that, then the scripts above: the views name the columns. Then deploy upsert, then the orchestrator."
+            "\nlandfall snowflake apply does that, and the views. Then deploy upsert, then the orchestrator."
         }
     });
     text.push_str(not_compared);
@@ -225,7 +225,7 @@ mod tests {
 
         ALTER TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" ADD COLUMN IF NOT EXISTS "HUMIDITY" NUMBER(38,0);
 
-        Run that, then the scripts above: the views name the columns. Then deploy upsert, then the orchestrator.
+        landfall snowflake apply does that, and the views. Then deploy upsert, then the orchestrator.
         Not compared: stage and pipe, which keep the prefix and the format that they were made with.
         "#);
     }

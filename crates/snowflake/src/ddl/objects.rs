@@ -1,5 +1,7 @@
 //! What stands in an account, and the statement that makes each of it.
 
+use std::slice::from_ref;
+
 use landfall_core::pipeline::{ARRIVED_AT, N_POSITION_COLUMNS, PROVENANCE, Pipeline};
 
 use super::names::{Names, Paths, Settings, quoted_path};
@@ -84,7 +86,7 @@ pub(super) fn warehouse(settings: &Settings) -> Object {
         "\nWAREHOUSE_SIZE = XSMALL\nAUTO_SUSPEND = 60\nAUTO_RESUME = TRUE\nINITIALLY_SUSPENDED = TRUE\n\
          STATEMENT_TIMEOUT_IN_SECONDS = {STATEMENT_TIMEOUT_SECONDS}"
     );
-    object(Kind::Warehouse, &[settings.warehouse.clone()], "CREATE WAREHOUSE IF NOT EXISTS", &rest)
+    object(Kind::Warehouse, from_ref(&settings.warehouse), "CREATE WAREHOUSE IF NOT EXISTS", &rest)
 }
 
 pub(super) fn user(settings: &Settings) -> Object {
@@ -96,11 +98,11 @@ pub(super) fn user(settings: &Settings) -> Object {
     if let Some(key) = &settings.public_key {
         rest.push_str(&format!("\nRSA_PUBLIC_KEY = {}", literal(key)));
     }
-    object(Kind::User, &[settings.user.clone()], "CREATE USER IF NOT EXISTS", &rest)
+    object(Kind::User, from_ref(&settings.user), "CREATE USER IF NOT EXISTS", &rest)
 }
 
 pub(super) fn database(pipeline: &Pipeline) -> Object {
-    object(Kind::Database, &[pipeline.snowflake.database.clone()], "CREATE DATABASE IF NOT EXISTS", "")
+    object(Kind::Database, from_ref(&pipeline.snowflake.database), "CREATE DATABASE IF NOT EXISTS", "")
 }
 
 pub(super) fn schema(pipeline: &Pipeline) -> Object {
@@ -116,7 +118,7 @@ pub(super) fn integration(pipeline: &Pipeline, settings: &Settings) -> Object {
         literal(&settings.external_id),
         literal(&settings.location(pipeline)),
     );
-    object(Kind::Integration, &[settings.integration.clone()], "CREATE STORAGE INTEGRATION IF NOT EXISTS", &rest)
+    object(Kind::Integration, from_ref(&settings.integration), "CREATE STORAGE INTEGRATION IF NOT EXISTS", &rest)
 }
 
 pub(crate) fn table(pipeline: &Pipeline, path: &[String], comment: &str) -> Object {
