@@ -19,6 +19,9 @@ const REFUSED_STATEMENTS: [&str; 7] = [
     "USE ROLE",
 ];
 
+/// How a table of one session's own begins.
+const TEMPORARY: &str = "CREATE TEMPORARY TABLE";
+
 /// A statement for fakesnow.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Localized {
@@ -91,7 +94,12 @@ pub fn for_local(statement: &str, stage_url: &str) -> Localized {
         }
     }
     // Its URL is a folder, which may have been moved, or belong to another prefix now.
-    let sql = sql.trim().replacen("CREATE STAGE IF NOT EXISTS", "CREATE OR REPLACE STAGE", 1);
+    let mut sql = sql.trim().replacen("CREATE STAGE IF NOT EXISTS", "CREATE OR REPLACE STAGE", 1);
+    if sql.starts_with(TEMPORARY) {
+        // It takes no such table with a database before its name.
+        sql = sql.replacen(TEMPORARY, "CREATE TABLE", 1);
+        stripped.push("TEMPORARY".to_owned());
+    }
     Localized { sql: Some(sql), stripped }
 }
 
