@@ -64,8 +64,8 @@ fn a_row_costs_little_more_than_what_is_in_it() {
     let one = measured("a request", 1, || planned.made.planned[0].request(&pipeline).unwrap());
 
     assert_eq!(rows.len(), N_ROWS);
-    // 48 in the list of rows, which doubles as it grows, and 6 for three cells.
-    assert!(decoded.held <= 60 * N_ROWS && decoded.peak <= 160 * N_ROWS);
+    // 56 in the list of rows, the cells among them; as it doubles, the old and the new list are counted.
+    assert!(decoded.held <= 60 * N_ROWS && decoded.peak <= 176 * N_ROWS);
     // A line of CSV has 113, and one object at a time is held, beside the list of rows of each partition.
     assert!(landed.made >= Some(landing::MAX_OBJECT_BYTES) && landed.peak <= landing::MAX_OBJECT_BYTES + 16 * N_ROWS);
     assert!(planned.held <= 20 * N_ROWS && one.peak <= 4 * upsert::MAX_REQUEST_BYTES);

@@ -191,9 +191,9 @@ async fn a_disk_that_fills_up_on_the_way_ends_the_demo() {
     let dir = crate::support::dir().await;
     let full = |path: std::path::PathBuf| std::os::unix::fs::symlink("/dev/full", path).unwrap();
     std::fs::write(dir.path().join("landfall.lock"), "").unwrap();
-    std::fs::create_dir(dir.path().join("logs")).unwrap();
-    // Each write to the function's log fails as on a full disk, and so does any other attempt.
-    full(dir.path().join("logs/orchestrator.log"));
+    std::fs::create_dir_all(dir.path().join("s3/landfall-landing")).unwrap();
+    // No object can be written, as on a full disk, nor can any other attempt.
+    full(dir.path().join("s3/landfall-landing/kinesiscsv"));
     full(dir.path().join("space"));
 
     let output = demo(dir.path(), &["--records", "10", "--append"]).output().unwrap();

@@ -393,19 +393,18 @@ impl ObjectStore for Slow {
 #[tokio::test]
 async fn an_invocation_whose_time_is_over_says_how_far_it_came() {
     let memory = Memory::default();
-    let ports = Ports { store: Slow(memory.clone()), upsert: Some(memory.clone()) };
-    let settings = Settings { timeouts: Timeouts::scaled(0.01), ..settings() };
+    let ports = Ports { store: Slow(memory.clone()), upsert: None::<Memory> };
     let now = SystemTime::now();
-    let in_1_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 + 1000;
+    let in_4_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64 + 4000;
 
     let event = kinesis_event(&[SENSOR_6, SENSOR_2]).into();
-    let error = handle(event, &settings, &ports, Deadline::from_millis(in_1_s, now)).await.unwrap_err();
+    let error = handle(event, &settings(), &ports, Deadline::from_millis(in_4_s, now)).await.unwrap_err();
 
     assert_eq!(error.kind(), "OutOfTime");
-    let so_far = "1 objects have landed and 2 of 2 rows are upserted";
+    let so_far = "1 objects have landed and 0 of 2 rows are upserted";
     assert!(error.to_string().contains(so_far), "{error}");
     let took = now.elapsed().unwrap();
-    assert!(took < std::time::Duration::from_millis(1000), "{took:?}: Lambda would have ended it");
+    assert!(took < std::time::Duration::from_secs(4), "{took:?}: Lambda would have ended it");
 }
 
 #[tokio::test]
