@@ -100,6 +100,7 @@ async fn an_account_that_is_not_there_is_named() {
     let said = text(&output.stdout);
     assert!(said.contains("FAULT  account") && said.contains("check SNOWFLAKE_ACCOUNT=acme-prod"), "{said}");
     assert!(said.contains("-      pipe") && said.contains("not checked: nobody is logged in"), "{said}");
+    assert!(said.contains("-      log-in           not checked: the account does not answer"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
