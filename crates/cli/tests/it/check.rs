@@ -38,7 +38,7 @@ fn a_valid_pipeline_is_shown_with_all_that_it_makes() {
 
     assert!(shown.starts_with(&format!("{} is valid: the pipeline sensors\n", file.display())), "{shown}");
     assert!(shown.contains("10  HUMIDITY                    humidity            integer    NUMBER(38,0)"), "{shown}");
-    for script in ["01_database", "02_tables", "03_views", "04_landing"] {
+    for script in ["01_account", "02_tables", "03_views", "04_landing"] {
         assert!(shown.contains(&format!("\n-- {script}.sql\n")), "{script}: {shown}");
     }
     assert!(shown.contains("  \"HUMIDITY\" NUMBER(38,0)\n)"), "{shown}");
