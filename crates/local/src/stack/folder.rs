@@ -11,10 +11,22 @@ const LOCK: &str = "landfall.lock";
 /// What a stack's path must not hold.
 pub(super) const AWKWARD: &str = "'\"#?%*[]\\";
 
-/// The folder, made if absent, under its one true name, and the lock on it: it is taken for as long as the file is open.
+/// The lock on a folder, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // To close the file is not enough: a child that is being started at this moment, by whomever in this process, has it
+        // open too. What cannot be unlocked is when the last of them has closed it.
+        let _ = self.0.unlock();
+    }
+}
+
+/// The folder, made if absent, under its one true name, and the lock on it.
 ///
 /// A folder has many names, by links and by `..`; what the stack remembers has one.
-pub(super) fn take(dir: &Path) -> Result<(PathBuf, File), StackError> {
+pub(super) fn take(dir: &Path) -> Result<(PathBuf, Lock), StackError> {
     let fault = |source| StackError::Dir { path: dir.to_owned(), source };
     let named = std::path::absolute(dir).map_err(fault)?;
     refuse_awkward(&named)?;
@@ -26,7 +38,7 @@ pub(super) fn take(dir: &Path) -> Result<(PathBuf, File), StackError> {
     }
     let file = File::create(dir.join(LOCK)).map_err(fault)?;
     match file.try_lock() {
-        Ok(()) => Ok((dir, file)),
+        Ok(()) => Ok((dir, Lock(file))),
         Err(TryLockError::WouldBlock) => Err(StackError::Running { path: dir }),
         Err(TryLockError::Error(source)) => Err(fault(source)),
     }

@@ -7,7 +7,6 @@ mod folder;
 mod functions;
 mod loaded;
 
-use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -197,7 +196,7 @@ pub struct Stack {
     dir: PathBuf,
     announcement: Option<Announcement>,
     // Last: the folder is another's only when everything else has stopped.
-    _lock: File,
+    _lock: folder::Lock,
 }
 
 impl Stack {
