@@ -11,7 +11,7 @@ use super::{NameOptions, public_key};
 use crate::{console, pipeline_file};
 
 /// Prints the SQL of infra/snowflake: roles, warehouse, service user, database, integration, tables, views, file format,
-/// stage and pipe. What it is not told stays a placeholder, such as <landing-bucket>.
+/// stage and pipe. What it is not told stays a placeholder, such as `<landing-bucket>`.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   landfall snowflake ddl > landfall.sql
