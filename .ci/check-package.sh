@@ -43,6 +43,6 @@ faults = [
     if is_so
 ]
 print(f"{path}: {os.path.getsize(path) / 1e6:.1f} MB, bootstrap {len(bootstrap) / 1e6:.1f} MB, glibc {'.'.join(map(str, glibc))}")
-sys.exit("\n".join(f"FAILED: {path} {fault}" for fault in faults))
+sys.exit("\n".join(f"FAILED: {path} {fault}" for fault in faults) or None)
 PYTHON
 done
