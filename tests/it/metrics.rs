@@ -7,10 +7,11 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use landfall_core::metrics::{self, Metric};
 use landfall_core::{ArrivedAt, Record};
 use landfall_local::lambda::{Function, LambdaHost};
-use landfall_local::stack::{BUCKET, ORCHESTRATOR, UPSERT};
+use landfall_local::shards::holding;
+use landfall_local::stack::{BUCKET, ORCHESTRATOR, TRANSFORM, UPSERT};
 use serde_json::{Value, json};
 
-use crate::support::{TestStack, record, sensor, start, workspace};
+use crate::support::{SENSORS, TestStack, record, sensor, start, start_with, workspace};
 
 fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64
@@ -115,6 +116,20 @@ async fn each_invocation_publishes_what_it_came_to() {
         (ms(&first, metrics::LANDING_MS), ms(&first, metrics::UPSERT_MS), ms(&request, metrics::MERGE_MS));
     assert!(0.0 < landing && landing < took_ms, "{landing} of {took_ms}");
     assert!(0.0 < merge && merge < upsert && upsert < took_ms, "{merge} of {upsert} of {took_ms}");
+    test.stack.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_transformation_publishes_what_it_came_to() {
+    let test = start_with(SENSORS, |settings| settings.firehose = true).await;
+    let two = r#"{"sensorId":6} {"sensorId":7}"#;
+
+    let records = [record(100, two), record(101, "no JSON"), sensor(102, 2, 64, "OK")];
+    test.stack.firehose(holding(&records)).finished().await;
+
+    let [line]: [Value; 1] = log(&test, "transform").try_into().unwrap();
+    publishes(&line, TRANSFORM, &metrics::TRANSFORM);
+    assert_eq!(counts(&line, metrics::TRANSFORM), [3, 3, 1]);
     test.stack.stop().await;
 }
 

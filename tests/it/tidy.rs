@@ -10,7 +10,7 @@ const ARROWS: [(&str, &[&str]); 10] = [
     ("crates/core", &[]),
     ("crates/metrics", &["landfall-core"]),
     ("crates/orchestrator", &["landfall-core", "landfall-metrics"]),
-    ("crates/transform", &["landfall-core"]),
+    ("crates/transform", &["landfall-core", "landfall-metrics"]),
     ("crates/snowflake", &["landfall-core"]),
     ("crates/upsert", &["landfall-core", "landfall-metrics", "landfall-snowflake"]),
     ("crates/generator", &["landfall-core"]),

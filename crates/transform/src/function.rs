@@ -1,15 +1,16 @@
-//! The handler under Lambda's runtime: configuration, clients, one log line an invocation.
+//! The handler under Lambda's runtime: configuration, clients, one line an invocation.
 
 use std::time::{Duration, Instant};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
-use landfall_core::Pipeline;
+use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use landfall_core::config::{self as settings, StartError, Timeouts};
 use landfall_core::firehose::Answer;
+use landfall_core::{Pipeline, metrics};
+use landfall_metrics::Reports;
 use serde_json::value::RawValue;
-use tracing::{error, info};
+use tracing::error;
 
 use crate::config::Config;
 use crate::error::TransformError;
@@ -27,10 +28,11 @@ pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runt
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
     let bucket = bucket(&config).await?;
     settings::check_lambda(get)?;
+    let reports = &Reports::new(&pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
     let (pipeline, bucket) = (&pipeline, &bucket);
     // Boxed: deeper than the compiler computes a layout for, where all functions are in one program.
     Box::pin(lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        invocation(event, pipeline, bucket).await
+        invocation(event, pipeline, bucket, reports).await
     })))
     .await
 }
@@ -39,14 +41,15 @@ async fn invocation(
     event: LambdaEvent<Box<RawValue>>,
     pipeline: &Pipeline,
     bucket: &Bucket,
+    reports: &Reports,
 ) -> Result<Answer, Diagnostic> {
     let started = Instant::now();
     let (answer, summary) = handle(event.payload.into(), pipeline, bucket).await.map_err(|error| diagnostic(&error))?;
-    log(&summary, started.elapsed());
+    report(&summary, &event.context, started.elapsed(), reports);
     Ok(answer)
 }
 
-fn log(summary: &Summary, duration: Duration) {
+fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Reports) {
     let Summary { n_records, n_rows, n_poison, n_landed, n_failed, failed } = summary;
     if let Some(why) = failed {
         error!(
@@ -56,15 +59,16 @@ fn log(summary: &Summary, duration: Duration) {
              Kinesis stream be the delivery stream's source"
         );
     }
-    info!(
-        n_records,
-        n_rows,
-        n_poison,
-        n_landed,
-        n_failed,
-        duration_ms = duration.as_millis() as u64,
-        "records transformed"
-    );
+    let fields = [
+        ("requestId", context.request_id.as_str().into()),
+        ("xrayTraceId", context.xray_trace_id.as_deref().into()),
+        ("n_landed", (*n_landed).into()),
+        ("n_failed", (*n_failed).into()),
+        ("duration_ms", (duration.as_millis() as u64).into()),
+    ];
+    let values =
+        [(metrics::RECORDS, *n_records as f64), (metrics::ROWS, *n_rows as f64), (metrics::POISON, *n_poison as f64)];
+    reports.report("records transformed", &fields, &values);
 }
 
 /// The whole chain of causes in one line; the runtime logs it and answers with it.
