@@ -5,19 +5,12 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-FUNCTIONS=()
-PACKAGES=()
+rm -rf target/lambda
+cargo lambda build --release --arm64 --output-format zip
+
 for main in crates/*/src/main.rs; do
     function=$(cut -d/ -f2 <<<"$main")
-    [[ $function == cli ]] && continue # a program for a laptop, though a plain `cargo lambda build` packs it too
-    FUNCTIONS+=("$function")
-    PACKAGES+=(--package "landfall-$function")
-done
-
-rm -rf target/lambda
-cargo lambda build --release --arm64 --output-format zip "${PACKAGES[@]}"
-
-for function in "${FUNCTIONS[@]}"; do
+    [[ $function == cli ]] && continue # a program for a laptop, packed by the way
     python3 - "target/lambda/$function/bootstrap.zip" <<'PYTHON'
 import os, re, struct, sys, zipfile
 

@@ -99,7 +99,7 @@ locals {
         statistic  = "Maximum"
         threshold  = 0
         operator   = "GreaterThanThreshold"
-        # Reconcile runs when somebody, or a schedule, runs it.
+        # Reconcile runs when a schedule, or somebody, runs it.
         missing = "ignore"
       })
       snowpipe-lag = merge(local.once, {

@@ -17,7 +17,7 @@ where
         }
         "AccessDeniedException" | "AccessDenied" | "Forbidden" => {
             "use credentials that may do it: lambda:InvokeFunction on the function, s3:ListBucket and s3:GetObject on \
-             the bucket"
+             the bucket, cloudwatch:PutMetricData for metrics"
                 .to_owned()
         }
         "PermanentRedirect" | "AuthorizationHeaderMalformed" => match &refusal.region {

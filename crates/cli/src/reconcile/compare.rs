@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use clap::ValueEnum;
-use landfall_core::{Position, Stage};
+use landfall_core::{ArrivedAt, Position, Stage};
 
 /// How many positions are named of what is wrong in one way.
 const N_NAMED: usize = 100;
@@ -30,6 +30,8 @@ impl Store {
 struct Seen {
     /// Rows, by [`Store`].
     n_rows: [u32; 3],
+    /// When it arrived, by its first row in the landing zone.
+    landed: Option<ArrivedAt>,
     decode_letter: bool,
     upsert_letter: bool,
 }
@@ -82,6 +84,8 @@ pub(super) struct Missing {
     pub(super) documents: Named,
     /// How many of them are in the landing zone.
     pub(super) n_landed: usize,
+    /// When the first of these arrived.
+    pub(super) first_landed: Option<ArrivedAt>,
 }
 
 /// Documents, and the first of them by name.
@@ -114,6 +118,11 @@ impl Seen {
         self.n_rows[store as usize]
     }
 
+    fn add(&mut self, store: Store, n_rows: u64) {
+        let rows = &mut self.n_rows[store as usize];
+        *rows = rows.saturating_add(u32::try_from(n_rows).unwrap_or(u32::MAX));
+    }
+
     /// Whether a store that lacks this document lacks what it has to hold.
     fn is_due(&self, stores: &[Store]) -> bool {
         // The warehouse refused it: it may have landed, and even be loaded, or not.
@@ -126,10 +135,16 @@ impl Seen {
 }
 
 impl Tally {
-    /// A store holds `n_rows` more rows of a document.
+    /// A table holds `n_rows` more rows of a document.
     pub(super) fn row(&mut self, store: Store, position: Position, n_rows: u64) {
-        let rows = &mut self.seen(position).n_rows[store as usize];
-        *rows = rows.saturating_add(u32::try_from(n_rows).unwrap_or(u32::MAX));
+        self.seen(position).add(store, n_rows);
+    }
+
+    /// The landing zone holds one more row of a document.
+    pub(super) fn landed(&mut self, position: Position, arrived_at: ArrivedAt) {
+        let seen = self.seen(position);
+        seen.add(Store::Landing, 1);
+        seen.landed.get_or_insert(arrived_at);
     }
 
     /// There is a dead letter of a document.
@@ -167,6 +182,7 @@ impl Tally {
                     let missing = compared.missing.entry(*store).or_default();
                     missing.documents.add(position);
                     missing.n_landed += usize::from(seen.rows(Store::Landing) > 0);
+                    missing.first_landed = missing.first_landed.into_iter().chain(seen.landed).min();
                 }
             }
             if seen.rows(Store::Streaming) > 1 {
@@ -203,10 +219,18 @@ mod tests {
         }
     }
 
+    fn noon() -> ArrivedAt {
+        ArrivedAt::from_text("2026-11-20 12:00:00").unwrap()
+    }
+
     /// A document with so many rows in the landing zone, STREAMING and MICROBATCH, and with these dead letters.
     fn one(n_rows: [u64; 3], letters: &[Stage], stores: &[Store]) -> Compared {
         let mut tally = Tally::default();
-        for (store, n_rows) in ALL.into_iter().zip(n_rows) {
+        let [n_landed, tables @ ..] = n_rows;
+        for _ in 0..n_landed {
+            tally.landed(at(7), noon());
+        }
+        for (store, n_rows) in [Streaming, Microbatch].into_iter().zip(tables) {
             if n_rows > 0 {
                 tally.row(store, at(7), n_rows);
             }
@@ -224,6 +248,7 @@ mod tests {
         for missing in compared.missing.values() {
             assert_eq!(missing.documents.first().collect::<Vec<_>>(), [&at(7)]);
             assert_eq!((missing.documents.n, missing.n_landed), (1, usize::from(n_rows[0] > 0)));
+            assert_eq!(missing.first_landed, (n_rows[0] > 0).then(noon));
         }
     }
 
@@ -319,7 +344,7 @@ mod tests {
     fn the_first_are_named_in_the_order_of_the_stream_and_all_are_counted() {
         let mut tally = Tally::default();
         for n in (1..=1000).rev() {
-            tally.row(Landing, at(n), 1);
+            tally.landed(at(n), ArrivedAt::from_millis(noon().as_millis() + i64::try_from(n % 300).unwrap()).unwrap());
             tally.row(Streaming, at(n), if n % 2 == 0 { 1 } else { 0 });
         }
 
@@ -328,6 +353,7 @@ mod tests {
         assert_eq!(compared.n_documents, 1000);
         let missing = &compared.missing[&Streaming];
         assert_eq!((missing.documents.n, missing.n_landed), (500, 500));
+        assert_eq!(missing.first_landed.unwrap().as_millis() - noon().as_millis(), 1);
         let named: Vec<_> = missing.documents.first().map(|position| position.sequence_number.to_string()).collect();
         assert_eq!(named.len(), N_NAMED);
         assert_eq!(named, (0..100).map(|n| (2 * n + 1).to_string()).collect::<Vec<_>>());

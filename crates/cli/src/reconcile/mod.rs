@@ -2,6 +2,7 @@
 
 mod compare;
 mod load_errors;
+mod publish;
 mod report;
 mod stored;
 
@@ -41,7 +42,8 @@ streaming table is to hold a document once. What no place holds it cannot see: n
 
 It looks at the local stack: the one that runs in DIR, or else one that is started for this. With --deployed it looks at
 the account that upsert's variables name (SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, a private key, …) and at a bucket, with AWS's
-own credentials and region. It changes nothing.
+own credentials and region. It changes nothing. --metrics tells the alarms on Snowpipe how far it is behind; give it to a
+schedule.
 
 Without --since and --until: everything on the local stack; on an account what arrived in the 24 hours that ended ten
 minutes ago, for younger documents may be on their way. What is still tried again counts as missing, too.
@@ -57,6 +59,7 @@ Examples:
   landfall reconcile
   landfall reconcile --since 2026-11-20 --until 2026-11-21 --json
   landfall reconcile --deployed --bucket acme-landing-zone --since 3d
+  landfall reconcile --deployed --bucket acme-landing-zone --since 2h --metrics  every quarter of an hour, by a schedule
   landfall reconcile --deployed --bucket acme-landing-zone --without landing     for a pipeline with LANDING=off"
 )]
 pub(crate) struct ReconcileOptions {
@@ -74,6 +77,11 @@ pub(crate) struct ReconcileOptions {
     /// Where the deployed orchestrator lands its objects.
     #[arg(long, value_name = "BUCKET", requires = "deployed")]
     bucket: Option<String>,
+
+    /// Publish what Snowpipe has not loaded of what landed, and since when: MicrobatchMissing and MicrobatchLagMs in CloudWatch,
+    /// which the deployed alarms go by.
+    #[arg(long, requires = "deployed")]
+    metrics: bool,
 
     /// Print one JSON object on stdout: the first hundred positions of each kind; everything else goes to stderr.
     #[arg(long)]
@@ -104,6 +112,11 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<ExitCode> {
         let what = "failed to compare: every place is left out".to_owned();
         return Err(Failure { what, remedy: "leave out less: --without".to_owned() }.into());
     }
+    let needed = [Store::Landing, Store::Microbatch];
+    if options.metrics && !needed.iter().all(|store| stores.contains(store)) {
+        let what = "failed to publish: what Snowpipe has not loaded is what landed and is not in its table".to_owned();
+        return Err(Failure { what, remedy: "leave out --metrics, or --without".to_owned() }.into());
+    }
     let progress = Progress::new();
     let report = if let Some(bucket) = &options.bucket {
         unless_stopped(on_account(&options, bucket, stores, &progress)).await
@@ -124,6 +137,12 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<ExitCode> {
         console::print(&serde_json::to_string_pretty(&report)?)?;
     } else {
         console::print(report.to_string().trim_end())?;
+    }
+    if let (true, Some(backlog)) = (options.metrics, report.backlog) {
+        let aws = landfall_orchestrator::aws_config().await?;
+        let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline;
+        publish::publish(&aws, &pipeline.name, backlog, SystemTime::now()).await?;
+        progress.step(&format!("published in CloudWatch, namespace {}", landfall_core::metrics::NAMESPACE));
     }
     Ok(if report.agrees { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

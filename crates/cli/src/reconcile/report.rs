@@ -9,7 +9,8 @@ use landfall_core::Pipeline;
 use landfall_snowflake::ddl;
 use serde::Serialize;
 
-use super::compare::{Compared, Held, Named, Store};
+use super::compare::{Compared, Held, Missing, Named, Store};
+use super::publish::Backlog;
 use super::stored::Read;
 use crate::at_hand::DEFAULT_DIR;
 use crate::console::{program, shell_word};
@@ -43,6 +44,9 @@ pub(super) struct Report {
     pub(super) load_errors: Vec<String>,
     /// What could not be found out.
     pub(super) notes: Vec<String>,
+    /// Where landing zone and micro-batch table were compared.
+    #[serde(skip)]
+    pub(super) backlog: Option<Backlog>,
     #[serde(skip)]
     window: Window,
     #[serde(skip)]
@@ -57,6 +61,8 @@ struct StoreReport {
     missing: NamedReport,
     /// How many of what is missing is in the landing zone.
     missing_but_landed: usize,
+    /// When the first of that arrived.
+    missing_but_landed_since: Option<String>,
 }
 
 /// Each document counts once, however many letters it has.
@@ -149,15 +155,15 @@ impl Report {
     pub(super) fn new(window: Window, compared: &Compared, read: Read, names: Names) -> Self {
         let store = |store: Store| {
             let Held { n_documents, n_rows } = compared.stores.get(&store)?;
-            let nothing = (Named::default(), 0);
-            let missing = compared.missing.get(&store);
-            let (missing, n_landed) = missing.map_or((&nothing.0, 0), |missing| (&missing.documents, missing.n_landed));
+            let nothing = Missing::default();
+            let missing = compared.missing.get(&store).unwrap_or(&nothing);
             Some(StoreReport {
                 name: names.of(store),
                 documents: *n_documents,
                 rows: *n_rows,
-                missing: missing.into(),
-                missing_but_landed: n_landed,
+                missing: (&missing.documents).into(),
+                missing_but_landed: missing.n_landed,
+                missing_but_landed_since: missing.first_landed.map(|at| at.to_string()),
             })
         };
         let letters = &compared.dead_letters;
@@ -179,6 +185,7 @@ impl Report {
             unreadable: read.unreadable,
             load_errors: Vec::new(),
             notes: Vec::new(),
+            backlog: Backlog::of(compared),
             window,
             names,
         }
@@ -271,13 +278,17 @@ impl Report {
             Some(report) if store != Store::Landing && self.landing.is_some() => {
                 match (report.missing_but_landed, report.missing.documents) {
                     (0, _) => ", not in the landing zone either".to_owned(),
-                    (landed, all) if landed == all => " that landed".to_owned(),
-                    (landed, _) => format!(", of which {landed} landed"),
+                    (landed, all) if landed == all => format!(" that landed{}", since(report)),
+                    (landed, _) => format!(", of which {landed} landed{}", since(report)),
                 }
             }
             _ => String::new(),
         }
     }
+}
+
+fn since(report: &StoreReport) -> String {
+    report.missing_but_landed_since.as_ref().map(|at| format!("; the first arrived at {at}")).unwrap_or_default()
 }
 
 impl fmt::Display for Report {

@@ -5,7 +5,7 @@ use futures::stream::StreamExt as _;
 use landfall_core::pipeline::{ARRIVED_AT, PROVENANCE};
 use landfall_core::{ArrivedAt, Position, landing};
 
-use super::compare::{Store, Tally};
+use super::compare::Tally;
 use crate::arrived::Arrived;
 use crate::console::Progress;
 use crate::letters;
@@ -33,7 +33,7 @@ pub(super) async fn landed(
         let rows = rows.iter().map(|row| landed_at(row)).collect::<Option<Vec<_>>>();
         for (position, arrived_at) in rows.context("it holds a row without position or arrival")? {
             if arrived.window.holds(arrived_at) {
-                tally.row(Store::Landing, position, 1);
+                tally.landed(position, arrived_at);
             }
         }
         Ok(())
@@ -109,6 +109,7 @@ fn landed_at(row: &[Option<String>]) -> Option<(Position, ArrivedAt)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::compare::Store;
     use super::*;
     use crate::window::Window;
 
