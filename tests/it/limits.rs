@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use landfall_core::{Record, event};
+use landfall_local::lambda::Invoked;
 use landfall_local::shards::STREAM_ARN;
 use landfall_local::stack::{ORCHESTRATOR, UPSERT};
 
@@ -30,6 +31,23 @@ fn peaks(stack: &TestStack) -> BTreeMap<String, u64> {
     reports.into_iter().filter_map(|report| Some((report.name, report.peak_memory_bytes?))).collect()
 }
 
+/// Invokes the orchestrator as the mapping does: again with what it leaves, until that is nothing. How often that was.
+async fn takes_in_parts(stack: &TestStack, records: &[Record]) -> usize {
+    let (mut rest, mut n_invocations) = (records, 0);
+    while !rest.is_empty() {
+        let invoked = stack.invoke(rest).await;
+        let Invoked::Succeeded { payload, .. } = &invoked else { panic!("{invoked:?}") };
+        let answer: serde_json::Value = serde_json::from_slice(payload).unwrap();
+        let next = answer["batchItemFailures"][0]["itemIdentifier"].as_str();
+        let is_next = |record: &Record| Some(record.sequence_number.as_str()) == next;
+        let n_done = next.map_or(rest.len(), |_| rest.iter().position(is_next).unwrap());
+        assert!(n_done > 0, "{answer}");
+        rest = &rest[n_done..];
+        n_invocations += 1;
+    }
+    n_invocations
+}
+
 /// The event of `records` goes through in little memory, and makes `expected` rows.
 #[expect(clippy::print_stdout, reason = "a test's own output, with --nocapture: what was measured")]
 async fn goes_through(what: &str, records: Vec<Record>, expected: usize) {
@@ -38,10 +56,10 @@ async fn goes_through(what: &str, records: Vec<Record>, expected: usize) {
     // What takes fakesnow a minute is to fit on a busy machine too.
     let stack = start_with(SENSORS, |settings| settings.time_scale = 10.0).await;
 
-    stack.takes(&records).await;
+    let n_invocations = takes_in_parts(&stack, &records).await;
 
     let (rows, peaks) = (n_rows(&stack).await, peaks(&stack));
-    println!("{what}: {n_bytes} bytes of event, peaks {peaks:?}");
+    println!("{what}: {n_bytes} bytes of event, {n_invocations} invocations, peaks {peaks:?}");
     assert_eq!(rows, [expected; 2], "{what}");
     assert!(peaks[ORCHESTRATOR] < MAX_ORCHESTRATOR_BYTES && peaks[UPSERT] < MAX_UPSERT_BYTES, "{what}: {peaks:?}");
     stack.stop().await;
@@ -65,4 +83,24 @@ async fn a_record_as_large_as_kinesis_takes_goes_through() {
     let document = r#"{"sensorId":6,"currentTemperature":64,"status":"OK"}"#;
     let n_documents = MIB / (document.len() + 1);
     goes_through("a MiB", vec![record(1, format!("{document}\n").repeat(n_documents))], n_documents).await;
+}
+
+/// Compressed records that inflate to ten times what an uncompressed event holds.
+#[tokio::test(flavor = "multi_thread")]
+#[expect(clippy::print_stdout, reason = "a test's own output, with --nocapture: what was measured")]
+async fn records_that_inflate_to_more_than_a_function_holds_go_through_one_after_the_other() {
+    let document = format!(r#"{{"sensorId":6,"padding":"{}"}}"#, "x".repeat(8000));
+    let n_documents = 6 * MIB / document.len();
+    let data = zstd::encode_all(document.repeat(n_documents).as_bytes(), 0).unwrap();
+    let records: Vec<_> = (0..12).map(|n| record(n, &data)).collect();
+    let stack = start_with(SENSORS, |settings| settings.time_scale = 10.0).await;
+
+    let n_invocations = takes_in_parts(&stack, &records).await;
+
+    let peaks = peaks(&stack);
+    println!("72 MiB of documents in {n_invocations} invocations: peaks {peaks:?}");
+    assert_eq!(n_invocations, 6);
+    assert_eq!(n_rows(&stack).await, [12 * n_documents; 2], "no document is loaded twice");
+    assert!(peaks[ORCHESTRATOR] < MAX_ORCHESTRATOR_BYTES, "{peaks:?}");
+    stack.stop().await;
 }

@@ -28,7 +28,7 @@ mod value;
 pub use arrival::ArrivedAt;
 pub use cells::{Cell, Cells};
 pub use dead_letter::{Poison, Stage};
-pub use decode::{Batch, decode, decode_user_record};
+pub use decode::{Batch, decode, decode_first, decode_user_record};
 pub use document::Document;
 pub use event::Record;
 pub use infer::infer;

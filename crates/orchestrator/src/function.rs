@@ -4,10 +4,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_lambda_events::streams::KinesisEventResponse;
+use aws_lambda_events::streams::{KinesisBatchItemFailure, KinesisEventResponse};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use landfall_core::config::{self as settings, StartError, Timeouts};
-use landfall_core::{ArrivedAt, metrics};
+use landfall_core::{ArrivedAt, SequenceNumber, metrics};
 use landfall_metrics::Reports;
 use serde_json::value::RawValue;
 
@@ -65,7 +65,19 @@ async fn invocation<S: ObjectStore, U: Upsert>(
     let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());
     let summary = handle(event.payload.into(), settings, ports, deadline).await.map_err(|error| diagnostic(&error))?;
     report(&summary, &event.context, started.elapsed(), reports);
-    Ok(KinesisEventResponse::default())
+    Ok(answer(summary))
+}
+
+/// Lambda sends the record that it names once more, and all behind it.
+fn answer(summary: Summary) -> KinesisEventResponse {
+    let rest = summary.rest.map(|rest| {
+        let mut failure = KinesisBatchItemFailure::default();
+        failure.item_identifier = Some(rest.to_string());
+        failure
+    });
+    let mut response = KinesisEventResponse::default();
+    response.batch_item_failures = rest.into_iter().collect();
+    response
 }
 
 fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Reports) {
@@ -73,6 +85,8 @@ fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Re
         ("requestId", context.request_id.as_str().into()),
         ("xrayTraceId", context.xray_trace_id.as_deref().into()),
         ("shard_id", summary.shard_id.as_deref().into()),
+        // Where the next invocation begins, when there was too much for one.
+        ("rest", summary.rest.as_ref().map(SequenceNumber::as_str).into()),
         ("duration_ms", (duration.as_millis() as u64).into()),
     ];
     let mut values = vec![

@@ -9,7 +9,7 @@ use landfall_core::config::Timeouts;
 use landfall_core::document::Source;
 use landfall_core::landing::{self, MAX_OBJECT_BYTES, Object};
 use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
-use landfall_core::{ArrivedAt, Batch, Pipeline, Place, Poison, Record, Row, dead_letter, event};
+use landfall_core::{ArrivedAt, Batch, Pipeline, Place, Poison, Record, Row, SequenceNumber, dead_letter, event};
 
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
@@ -33,14 +33,16 @@ pub struct Settings {
     pub timeouts: Timeouts,
 }
 
-/// What an event came to. Everything in it is durable.
+/// What an event came to. All before [`Summary::rest`] is durable.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Summary {
     /// Shard of the first record; `None` for an empty event.
     pub shard_id: Option<String>,
-    /// Records in the event.
+    /// Records that are done.
     pub n_records: usize,
+    /// The first record that is not: with those before it, the invocation was full. `None` when all are done.
+    pub rest: Option<SequenceNumber>,
     /// Rows that it decoded to.
     pub n_rows: usize,
     /// Documents that are no rows of the pipeline. They are dead letters.
@@ -69,12 +71,14 @@ struct Durable {
     n_upserted: AtomicUsize,
 }
 
-/// Lands, upserts and dead-letters what an event holds.
+/// Lands, upserts and dead-letters what an event holds; of one that inflates to more than an invocation holds, the first
+/// records.
 ///
-/// A retry makes the same objects under the same keys and merges the same positions: it adds nothing.
+/// A retry makes the same objects under the same keys and merges the same positions: it adds nothing. How many records it
+/// takes goes by what they hold, and so is the same in each try.
 ///
 /// # Errors
-/// [`OrchestratorError`] when anything is not durable; the whole batch is to be retried.
+/// [`OrchestratorError`] when anything of these is not durable; the whole batch is to be retried.
 pub async fn handle<S: ObjectStore, U: Upsert>(
     event: Box<str>,
     settings: &Settings,
@@ -84,7 +88,7 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
     let records = event::records(&event)?;
     // Up to 6 MB that nobody reads again.
     drop(event);
-    let mut batch = landfall_core::decode(&settings.pipeline, &records);
+    let (mut batch, n_decoded) = landfall_core::decode_first(&settings.pipeline, &records);
     if ports.upsert.is_some() {
         upsert::set_aside_too_large(&mut batch).map_err(encode)?;
     }
@@ -105,16 +109,18 @@ pub async fn handle<S: ObjectStore, U: Upsert>(
             });
         }
     };
+    let (done, rest) = records.split_at_checked(n_decoded).unwrap_or((&records, &[]));
     Ok(Summary {
         shard_id: records.first().map(|record| record.shard_id.to_string()),
-        n_records: records.len(),
+        n_records: done.len(),
+        rest: rest.first().map(|record| record.sequence_number.clone()),
         n_rows: batch.rows.len(),
         n_poison: batch.poison.len(),
         n_rejected: upserted.refused.len(),
         n_objects: durable.n_objects.into_inner(),
         landed_bytes: durable.n_bytes.into_inner(),
         n_duplicates: upserted.n_duplicates,
-        oldest: records.iter().map(|record| record.arrived_at).min(),
+        oldest: done.iter().map(|record| record.arrived_at).min(),
         landing,
         upserting,
     })

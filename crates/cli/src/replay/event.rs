@@ -1,8 +1,12 @@
 //! Stored events.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use landfall_core::{Batch, Pipeline, Record, event, upsert};
+use anyhow::Context as _;
+use landfall_core::{Batch, Pipeline, Record, decode_first, event, upsert};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::failure::Failure;
 
@@ -10,7 +14,7 @@ use crate::failure::Failure;
 pub(super) const MAX_BYTES: usize = 6 * 1024 * 1024;
 
 /// A stored event.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Event {
     /// As it was named on the command line.
     pub(super) name: String,
@@ -32,6 +36,42 @@ impl Event {
         let mut batch = landfall_core::decode(pipeline, &self.records);
         upsert::set_aside_too_large(&mut batch)?;
         Ok(batch)
+    }
+
+    /// The events that an orchestrator with this pipeline takes it as, one after the other: more than one where its records
+    /// inflate to more than an invocation holds.
+    pub(super) fn parts(&self, pipeline: &Pipeline) -> anyhow::Result<Vec<Cow<'_, Self>>> {
+        let mut ends = vec![0];
+        while let Some(rest) = ends.last().and_then(|end| self.records.get(*end..)).filter(|rest| !rest.is_empty()) {
+            let (_, n_records) = decode_first(pipeline, rest);
+            ends.push(self.records.len() - rest.len() + n_records);
+        }
+        if ends.len() <= 2 {
+            return Ok(vec![Cow::Borrowed(self)]);
+        }
+        ends.windows(2).map(|ends| Ok(Cow::Owned(self.part(ends[0], ends[1])?))).collect()
+    }
+
+    /// What of it begins with a record. `None` where that is not in it, or the first one.
+    pub(super) fn rest(&self, sequence_number: &str) -> anyhow::Result<Option<Self>> {
+        let begin = self.records.iter().position(|record| record.sequence_number.as_str() == sequence_number);
+        begin.filter(|begin| *begin > 0).map(|begin| self.part(begin, self.records.len())).transpose()
+    }
+
+    fn part(&self, begin: usize, end: usize) -> anyhow::Result<Self> {
+        /// Each as it stands there.
+        #[derive(Deserialize)]
+        struct Records<'a> {
+            #[serde(borrow, rename = "Records")]
+            records: Vec<&'a RawValue>,
+        }
+        let Records { records } = serde_json::from_str(&self.text).context("failed to take the event apart")?;
+        let texts: Vec<_> = records.get(begin..end).unwrap_or_default().iter().map(|record| record.get()).collect();
+        Ok(Self {
+            name: format!("{}, records {} to {end}", self.name, begin + 1),
+            text: format!("{{\"Records\":[{}]}}", texts.join(",")),
+            records: self.records.get(begin..end).unwrap_or_default().to_vec(),
+        })
     }
 }
 
@@ -62,19 +102,56 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_row_that_fits_no_request_is_expected_as_poison() {
-        let pipeline = Pipeline::from_toml(include_str!("../../../../pipeline.toml")).unwrap();
-        let record = |number: &str, status: &str| Record {
+    const ARN: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/sensors";
+
+    fn pipeline() -> Pipeline {
+        Pipeline::from_toml(include_str!("../../../../pipeline.toml")).unwrap()
+    }
+
+    fn record(number: &str, data: Vec<u8>) -> Record {
+        Record {
             shard_id: "shard".into(),
             sequence_number: SequenceNumber::new(number).unwrap(),
             partition_key: "key".into(),
             arrived_at: ArrivedAt::from_millis(1_795_183_200_123).unwrap(),
-            data: Ok(format!(r#"{{"sensorId":6,"status":"{status}"}}"#).into_bytes().into()),
+            data: Ok(data.into()),
             place: None,
+        }
+    }
+
+    fn of(records: Vec<Record>) -> Event {
+        Event { name: "x".to_owned(), text: event::render(&records, ARN), records }
+    }
+
+    #[test]
+    fn an_event_that_inflates_to_too_much_is_sent_in_parts() {
+        let small = || br#"{"sensorId":6}"#.to_vec();
+        let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+        let large = || zstd::encode_all(padded.as_bytes(), 0).unwrap();
+        let numbers = |event: &Event| {
+            assert_eq!(event::records(&event.text).unwrap(), event.records);
+            event.records.iter().map(|record| record.sequence_number.to_string()).collect::<Vec<_>>().join(" ")
         };
-        let records = vec![record("1", &"x".repeat(upsert::MAX_REQUEST_BYTES)), record("2", "OK")];
-        let batch = Event { name: "x".to_owned(), text: String::new(), records }.batch(&pipeline).unwrap();
+        let parts = |event: &Event| {
+            let parts = event.parts(&pipeline()).unwrap();
+            parts.iter().map(|part| format!("{}: {}", part.name, numbers(part))).collect::<Vec<_>>()
+        };
+
+        assert_eq!(parts(&of(Vec::new())), ["x: "]);
+        assert_eq!(parts(&of(vec![record("1", small()), record("2", large())])), ["x: 1 2"]);
+        let event = of(vec![record("1", small()), record("2", large()), record("3", large()), record("4", small())]);
+        assert_eq!(parts(&event), ["x, records 1 to 2: 1 2", "x, records 3 to 3: 3", "x, records 4 to 4: 4"]);
+
+        assert_eq!(numbers(&event.rest("3").unwrap().unwrap()), "3 4");
+        assert!(event.rest("1").unwrap().is_none() && event.rest("5").unwrap().is_none());
+    }
+
+    #[test]
+    fn a_row_that_fits_no_request_is_expected_as_poison() {
+        let of_status = |status: &str| format!(r#"{{"sensorId":6,"status":"{status}"}}"#).into_bytes();
+        let records =
+            vec![record("1", of_status(&"x".repeat(upsert::MAX_REQUEST_BYTES))), record("2", of_status("OK"))];
+        let batch = of(records).batch(&pipeline()).unwrap();
 
         assert_eq!((batch.rows.len(), batch.poison.len()), (1, 1));
         assert!(batch.poison[0].reason.starts_with("the row takes 900"), "{}", batch.poison[0].reason);

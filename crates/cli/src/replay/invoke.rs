@@ -1,5 +1,6 @@
 //! The functions, wherever they run.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use aws_config::SdkConfig;
@@ -40,7 +41,14 @@ pub(super) struct Answer {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct BatchResponse {
-    batch_item_failures: Vec<serde_json::Value>,
+    batch_item_failures: Vec<ItemFailure>,
+}
+
+/// A record that is to be sent again, with all behind it.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ItemFailure {
+    item_identifier: String,
 }
 
 impl Target {
@@ -71,20 +79,29 @@ impl Target {
         configuration.environment()?.variables()?.get("LANDING_BUCKET").cloned()
     }
 
-    /// Has an orchestrator take an event.
+    /// Has an orchestrator take an event, as often as it says where to go on.
     ///
     /// # Errors
-    /// It could not be invoked, failed, or answered that records are to be tried again.
+    /// It could not be invoked, failed, or answered that all records are to be tried again.
     pub(super) async fn take(&self, event: &Event) -> Result<Answer, InvokeFault> {
         let started = Instant::now();
-        let payload = self.invoke(event.text.as_bytes().to_vec()).await?;
-        let text = String::from_utf8_lossy(&payload).into_owned();
-        match serde_json::from_slice::<BatchResponse>(&payload) {
-            Ok(response) if response.batch_item_failures.is_empty() => Ok(Answer { text, duration: started.elapsed() }),
-            Ok(_) => {
-                Err(InvokeFault::transient(anyhow::anyhow!("{} wants records to be tried again: {text}", self.name)))
+        let mut event = Cow::Borrowed(event);
+        loop {
+            let payload = self.invoke(event.text.as_bytes().to_vec()).await?;
+            let text = String::from_utf8_lossy(&payload).into_owned();
+            let Ok(response) = serde_json::from_slice::<BatchResponse>(&payload) else {
+                return Err(self.misunderstood(&text, "orchestrator"));
+            };
+            let Some(failure) = response.batch_item_failures.first() else {
+                return Ok(Answer { text, duration: started.elapsed() });
+            };
+            match event.rest(&failure.item_identifier).map_err(InvokeFault::of_the_batch)? {
+                Some(rest) => event = Cow::Owned(rest),
+                None => {
+                    let what = format!("{} wants all records to be tried again: {text}", self.name);
+                    return Err(InvokeFault::transient(anyhow::anyhow!(what)));
+                }
             }
-            Err(_) => Err(self.misunderstood(&text, "orchestrator")),
         }
     }
 

@@ -69,6 +69,17 @@ impl<'a> Redrive<'a> {
     /// # Errors
     /// No other event would fare better.
     pub(super) async fn event(&mut self, event: &Event) -> anyhow::Result<Option<Batch>> {
+        let mut all = Batch { rows: Vec::new(), poison: Vec::new(), n_duplicates: 0 };
+        for part in event.parts(&self.to.pipeline)? {
+            let Some(Batch { rows, poison, n_duplicates }) = self.part(&part).await? else { return Ok(None) };
+            all.rows.extend(rows);
+            all.poison.extend(poison);
+            all.n_duplicates += n_duplicates;
+        }
+        Ok(Some(all))
+    }
+
+    async fn part(&mut self, event: &Event) -> anyhow::Result<Option<Batch>> {
         let batch = event.batch(&self.to.pipeline)?;
         if !self.is_dry {
             self.look_before(&batch).await?;

@@ -17,8 +17,10 @@ struct Outcome {
 
 /// Replays each event.
 pub(super) async fn replay(to: &Destination, events: &[Event], progress: &Progress) -> anyhow::Result<ExitCode> {
-    let mut n_failed = 0;
-    for event in events {
+    let (mut n_events, mut n_failed) = (0, 0);
+    let parts = events.iter().map(|event| event.parts(&to.pipeline)).collect::<anyhow::Result<Vec<_>>>()?;
+    for event in parts.iter().flatten() {
+        n_events += 1;
         progress.step(&format!("replaying {}", event.name));
         let outcome = one(to, event).await;
         progress.clear();
@@ -34,7 +36,6 @@ pub(super) async fn replay(to: &Destination, events: &[Event], progress: &Progre
             }
         }
     }
-    let n_events = events.len();
     if n_events > 1 {
         console::print(&format!("\n{n_events} events: {} taken, {n_failed} failed", n_events - n_failed))?;
     }

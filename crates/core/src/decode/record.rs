@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::MAX_RECORD_ROWS;
 use super::document::cells;
 use crate::dead_letter::{Poison, Stage};
 use crate::document::{Document, Source};
@@ -30,13 +31,10 @@ pub(super) fn read(pipeline: &Pipeline, inflater: &mut Inflater, record: &Record
             return;
         }
     };
-    let n_poison_left = POISON_ANYWAY + data.len() / BYTES_A_POISON;
-    let mut reading = Reading { pipeline, inflater, record, n_poison_left, batch };
-    // What it breaks off with is in the batch.
-    let _ = match record.place {
+    reading(pipeline, inflater, record, batch, |reading| match record.place {
         None => reading.record(data),
         Some(place) => reading.redriven(place, data),
-    };
+    });
 }
 
 /// Adds what the documents of a user record come to that Firehose has taken out of its record.
@@ -47,18 +45,43 @@ pub(super) fn read_user_record(
     subsequence_number: u64,
     batch: &mut Batch,
 ) {
+    // What is poison as a whole stands where the user record does.
+    let record = &Record { place: Some(Place { subsequence_number, document_number: 0 }), ..record.clone() };
     let data = match &record.data {
         Ok(data) => Bytes::from_owner(Arc::clone(data)),
         Err(undecodable) => {
-            let place = Some(Place { subsequence_number, document_number: 0 });
-            batch.poison.push(whole(&Record { place, ..record.clone() }, undecodable.reason.clone()));
+            batch.poison.push(whole(record, undecodable.reason.clone()));
             return;
         }
     };
-    let n_poison_left = POISON_ANYWAY + data.len() / BYTES_A_POISON;
-    let mut reading = Reading { pipeline, inflater, record, n_poison_left, batch };
-    // What it breaks off with is in the batch.
-    let _ = reading.delivered(subsequence_number, data);
+    reading(pipeline, inflater, record, batch, |reading| reading.delivered(subsequence_number, data));
+}
+
+/// Adds what `read` finds in a record. One of too many rows is poison as a whole: they would not fit a function's memory.
+fn reading(
+    pipeline: &Pipeline,
+    inflater: &mut Inflater,
+    record: &Record,
+    batch: &mut Batch,
+    read: impl FnOnce(&mut Reading<'_>) -> ControlFlow<Full>,
+) {
+    let n_bytes = record.data.as_ref().map_or(0, |data| data.len());
+    let n_poison_left = POISON_ANYWAY + n_bytes / BYTES_A_POISON;
+    let (n_rows, n_poison) = (batch.rows.len(), batch.poison.len());
+    let mut reading = Reading { pipeline, inflater, record, n_poison_left, n_rows_left: MAX_RECORD_ROWS, batch };
+    if let ControlFlow::Break(Full::OfRows) = read(&mut reading) {
+        batch.rows.truncate(n_rows);
+        batch.poison.truncate(n_poison);
+        batch.poison.push(whole(record, format!("the record holds more than {MAX_RECORD_ROWS} documents")));
+    }
+}
+
+/// Why the rest of a record is not read.
+enum Full {
+    /// It is poison, and in the batch.
+    OfPoison,
+    /// There is no room for more rows.
+    OfRows,
 }
 
 /// A record that is poison as a whole.
@@ -89,12 +112,13 @@ struct Reading<'a> {
     inflater: &'a mut Inflater,
     record: &'a Record,
     n_poison_left: usize,
+    n_rows_left: usize,
     batch: &'a mut Batch,
 }
 
 impl Reading<'_> {
     /// A record as the stream holds it.
-    fn record(&mut self, data: Bytes) -> ControlFlow<()> {
+    fn record(&mut self, data: Bytes) -> ControlFlow<Full> {
         let user_records = match payload::user_records(data, self.inflater) {
             Ok(user_records) => user_records,
             Err(unreadable) => {
@@ -110,7 +134,7 @@ impl Reading<'_> {
         ControlFlow::Continue(())
     }
 
-    fn user_record(&mut self, user_record: &UserRecord, following: &[UserRecord]) -> ControlFlow<()> {
+    fn user_record(&mut self, user_record: &UserRecord, following: &[UserRecord]) -> ControlFlow<Full> {
         let UserRecord { subsequence_number, partition_key, bytes } = user_record;
         let inflated = self.inflater.inflate(bytes);
         let readable = inflated.as_ref().unwrap_or(bytes).clone();
@@ -128,7 +152,7 @@ impl Reading<'_> {
 
     /// A user record as Firehose delivers it. The first may be a plain record, around which compression is undone once more
     /// than around others.
-    fn delivered(&mut self, subsequence_number: u64, data: Bytes) -> ControlFlow<()> {
+    fn delivered(&mut self, subsequence_number: u64, data: Bytes) -> ControlFlow<Full> {
         let unreadable = |this: &mut Self, bytes, reason| {
             let document = Document::whole(source(this.record, subsequence_number, None, bytes), 0);
             this.take(document, Err(reason), &[])
@@ -150,7 +174,7 @@ impl Reading<'_> {
     ///
     /// Compressed it is no document but a user record that could not be inflated, perhaps because there was too much of
     /// it. It is read as that.
-    fn redriven(&mut self, place: Place, data: Bytes) -> ControlFlow<()> {
+    fn redriven(&mut self, place: Place, data: Bytes) -> ControlFlow<Full> {
         let Place { subsequence_number, document_number } = place;
         if document_number == 0 && is_compressed(&data) {
             return self.user_record(&UserRecord { subsequence_number, partition_key: None, bytes: data }, &[]);
@@ -175,9 +199,11 @@ impl Reading<'_> {
         document: Document,
         outcome: Result<Cells, String>,
         following: &[UserRecord],
-    ) -> ControlFlow<()> {
+    ) -> ControlFlow<Full> {
         let reason = match outcome {
+            Ok(_) if self.n_rows_left == 0 => return ControlFlow::Break(Full::OfRows),
             Ok(cells) => {
+                self.n_rows_left -= 1;
                 self.batch.rows.push(Row { document, cells });
                 return ControlFlow::Continue(());
             }
@@ -191,7 +217,7 @@ impl Reading<'_> {
         }
         let reason = format!("{reason}; after so much poison the rest of the record was not read");
         self.batch.poison.push(Poison { document: with_rest(document, following), stage, reason });
-        ControlFlow::Break(())
+        ControlFlow::Break(Full::OfPoison)
     }
 }
 

@@ -202,10 +202,11 @@ fn a_panic_is_its_records_own_poison() {
     let pipeline = sensors();
     let records = records(&[r#"{"sensorId":6}"#, r#"{"sensorId":7}"#, r#"{"sensorId":8}"#]);
 
-    let batch = decode_with(&records, |record, batch| {
+    let read = |record: &Record, batch: &mut Batch| {
         read(&pipeline, &mut Inflater::new(0), record, batch);
         assert_ne!(record.sequence_number.as_str(), "101", "when it has come to something already");
-    });
+    };
+    let (batch, _) = decode_with(&records, read, |_, _| false);
 
     let rows: Vec<_> = batch.rows.iter().map(|row| row.document.source.sequence_number.as_str()).collect();
     assert_eq!(rows, ["100", "102"]);
@@ -227,6 +228,39 @@ fn so_much_poison_is_one_dead_letter_from_there_on() {
     let expected = "the document is a number, not an object; after so much poison the rest of the record was not read";
     assert_eq!(rest.reason, expected);
     assert_eq!(batch.rows.len(), 1, "the neighbour goes on");
+}
+
+#[test]
+fn a_record_of_too_many_rows_is_one_poison_that_holds_it_as_it_came() {
+    let packed = |n_rows: usize| zstd::encode_all("{\"sensorId\":6}".repeat(n_rows).as_bytes(), 0).unwrap();
+    let (neighbour, too_many) = (packed(1), packed(MAX_RECORD_ROWS + 1));
+
+    let batch = decode(&sensors(), &records(&[&neighbour, &too_many, &neighbour]));
+
+    assert_eq!(batch.rows.len(), 2);
+    let [poison] = &batch.poison[..] else { panic!("{} poison", batch.poison.len()) };
+    assert_eq!(poison.reason, "the record holds more than 350000 documents");
+    assert_eq!(poison.document.bytes(), too_many);
+}
+
+#[test]
+fn an_invocation_takes_the_first_records_that_it_holds() {
+    let packed = |text: String| zstd::encode_all(text.as_bytes(), 0).unwrap();
+    let long = |n_bytes: usize| packed(format!("{{\"sensorId\":6,\"x\":\"{}\"}}", "x".repeat(n_bytes)));
+    let poison = |n_bytes: usize| packed("x".repeat(n_bytes));
+    let check = |data: &[Vec<u8>], n_records: usize, n_rows: usize| {
+        let (batch, n) = decode_first(&sensors(), &records(data));
+        assert_eq!((n, batch.rows.len()), (n_records, n_rows));
+    };
+
+    check(&[], 0, 0);
+    check(&[long(0), poison(1), long(0)], 3, 2);
+    // Poison has as many bytes as a row.
+    check(&[long(MAX_DOCUMENT_BYTES / 2), poison(MAX_DOCUMENT_BYTES / 2), long(0)], 2, 1);
+    // One is taken however large it is.
+    check(&[long(2 * MAX_DOCUMENT_BYTES), long(0)], 1, 1);
+    let (first, rows) = (long(0), packed("{\"sensorId\":6}".repeat(MAX_ROWS - 1)));
+    check(&[first.clone(), rows, first], 2, MAX_ROWS);
 }
 
 #[test]

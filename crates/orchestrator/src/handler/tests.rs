@@ -87,6 +87,7 @@ async fn poison_does_not_stop_its_neighbours() {
     let expected = Summary {
         shard_id: Some("shardId-000000000000".to_owned()),
         n_records: 3,
+        rest: None,
         n_rows: 2,
         n_poison: 1,
         n_rejected: 0,

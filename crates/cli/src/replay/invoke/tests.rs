@@ -59,6 +59,27 @@ async fn a_throttle_or_a_passing_failure_is_waited_out() {
 }
 
 #[tokio::test]
+async fn an_event_of_which_some_is_taken_goes_on_from_there() {
+    let record = |number: &str| {
+        format!(
+            r#"{{"eventID":"shardId-0:{number}","kinesis":{{"partitionKey":"k","sequenceNumber":"{number}","data":"e30=","approximateArrivalTimestamp":1795183200.123}}}}"#
+        )
+    };
+    let text = format!(r#"{{"Records":[{},{}]}}"#, record("7"), record("8"));
+    let records = landfall_core::event::records(&text).unwrap();
+    let event = Event { name: "two".to_owned(), text, records };
+    let from_8 = ("200 OK", r#"{"batchItemFailures":[{"itemIdentifier":"8"}]}"#);
+
+    let target = Target::at(&api(vec![from_8, ("200 OK", DONE)]).await, "f");
+    assert_eq!(target.take(&event).await.unwrap().text, DONE);
+
+    // The rest begins with it: it came no further.
+    let target = Target::at(&api(vec![from_8, from_8]).await, "f");
+    let fault = target.take(&event).await.unwrap_err();
+    assert!(fault.error.to_string().starts_with("f wants all records to be tried again"), "{}", fault.error);
+}
+
+#[tokio::test]
 async fn what_stays_is_told_at_once_and_ends_it_when_it_is_the_functions() {
     let setup = (FAILED, r#"{"errorType":"LandSetup","errorMessage":"no bucket"}"#);
     assert_eq!(taken(vec![setup]).await, Err(("f failed: LandSetup: no bucket".to_owned(), false)));

@@ -45,6 +45,28 @@ async fn a_deadline_too_near_starts_no_request() {
     );
 }
 
+#[tokio::test]
+async fn what_an_invocation_does_not_hold_is_left_to_the_next() {
+    let memory = Memory::default();
+    let padded =
+        |id: u64| format!(r#"{{"sensorId":{id},"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+    let packed = |id: u64| zstd::encode_all(padded(id).as_bytes(), 0).unwrap();
+    let data = [SENSOR_6.as_bytes().to_vec(), packed(7), packed(8)];
+
+    let summary = run(&kinesis_event(&data), &memory).await.unwrap();
+
+    assert_eq!(summary.rest.as_ref().map(SequenceNumber::as_str), Some("102"));
+    assert_eq!((summary.n_records, summary.n_rows), (2, 2));
+    check(
+        &memory,
+        &[LANDED_6, "put kinesiscsv/sensor-7/2026/11/20/14/shardId-000000000000-101-101 (1)", "upserted 100 101"],
+    );
+    let n_objects = memory.objects().len();
+    assert_eq!(run(&kinesis_event(&data), &memory).await.unwrap().rest, summary.rest);
+    assert_eq!(memory.objects().len(), n_objects, "a retry is cut at the same place");
+    assert_eq!(run(&kinesis_event(&data[2..]), &memory).await.unwrap().rest, None);
+}
+
 /// Takes what goes to sensor 2, and never answers for anything else.
 struct Slow(Memory);
 
