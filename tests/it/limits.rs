@@ -87,7 +87,6 @@ async fn a_record_as_large_as_kinesis_takes_goes_through() {
 
 /// Compressed records that inflate to ten times what an uncompressed event holds.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "a test's own output, with --nocapture: what was measured")]
 async fn records_that_inflate_to_more_than_a_function_holds_go_through_one_after_the_other() {
     let document = format!(r#"{{"sensorId":6,"padding":"{}"}}"#, "x".repeat(8000));
     let n_documents = 6 * MIB / document.len();

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use lambda_runtime::Error;
+use landfall_aws::PortError;
 use landfall_core::landing::Object;
 use landfall_core::upsert::{Request, Response};
-use landfall_orchestrator::error::PortError;
-use landfall_orchestrator::ports::{ObjectStore, Ports, Put, Upsert};
+use landfall_landing::{ObjectStore, Put};
+use landfall_orchestrator::ports::{Ports, Upsert};
 use landfall_upsert::error::WarehouseError;
 use landfall_upsert::ports::{Rows, Warehouse};
 use serde_json::value::RawValue;

@@ -1,7 +1,7 @@
 //! Failures of AWS's APIs, as a person reads them.
 
 use aws_sdk_lambda::error::{ProvideErrorMetadata, SdkError};
-use landfall_orchestrator::Refusal;
+use landfall_aws::Refusal;
 
 use crate::failure::Failure;
 

@@ -6,18 +6,18 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_lambda_events::streams::{KinesisBatchItemFailure, KinesisEventResponse};
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
+use landfall_aws::aws_config;
 use landfall_core::config::{self as settings, StartError, Timeouts};
 use landfall_core::{ArrivedAt, SequenceNumber, metrics};
+use landfall_landing::{Bucket, ObjectStore};
 use landfall_metrics::Reports;
 use serde_json::value::RawValue;
 
-use crate::aws::aws_config;
 use crate::config::Config;
 use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
 use crate::handler::{Settings, Summary, handle};
-use crate::ports::{ObjectStore, Ports, Upsert};
-use crate::s3::Bucket;
+use crate::ports::{Ports, Upsert};
 use crate::upsert_function::UpsertFunction;
 
 /// Runs the function until Lambda ends it.
@@ -122,11 +122,7 @@ fn diagnostic(error: &OrchestratorError) -> Diagnostic {
 
 async fn ports(config: &Config) -> Result<Ports<Bucket, UpsertFunction>, StartError> {
     let sdk = aws_config().await?;
-    let s3 = aws_sdk_s3::config::Builder::from(&sdk)
-        .retry_config(RetryConfig::adaptive())
-        .timeout_config(put_timeouts(config.timeouts))
-        .build();
-    let store = Bucket { client: aws_sdk_s3::Client::from_conf(s3), name: config.landing_bucket.clone() };
+    let store = Bucket::new(&sdk, &config.landing_bucket, config.timeouts);
     let lambda = aws_sdk_lambda::config::Builder::from(&sdk)
         .retry_config(RetryConfig::adaptive())
         .timeout_config(invoke_timeouts(config.timeouts))
@@ -134,11 +130,6 @@ async fn ports(config: &Config) -> Result<Ports<Bucket, UpsertFunction>, StartEr
     let lambda = aws_sdk_lambda::Client::from_conf(lambda);
     let upsert = config.upsert_function.clone().map(|name| UpsertFunction { client: lambda, name });
     Ok(Ports { store, upsert })
-}
-
-/// A PUT that hangs is tried again, and given up while the function still has time to say so.
-fn put_timeouts(timeouts: Timeouts) -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(timeouts.put_attempt()).operation_timeout(timeouts.put()).build()
 }
 
 /// One bound on all of the SDK's attempts together: a throttled invocation is tried again, but never past the

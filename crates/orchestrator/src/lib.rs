@@ -3,7 +3,6 @@
 //!
 //! [`handler::handle`] is the story; [`ports`] are its effects.
 
-mod aws;
 pub mod config;
 pub mod deadline;
 pub mod error;
@@ -11,10 +10,7 @@ mod function;
 pub mod handler;
 pub mod memory;
 pub mod ports;
-mod s3;
 mod upsert_function;
 
-pub use aws::{Refusal, aws_config};
 pub use function::{run, run_with};
-pub use s3::Bucket;
 pub use upsert_function::UpsertFunction;

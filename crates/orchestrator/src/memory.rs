@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use landfall_aws::{Fate, PortError};
 use landfall_core::landing::Object;
 use landfall_core::upsert::{Request, Response};
+use landfall_landing::{ObjectStore, Put};
 
-use crate::error::{Fate, PortError};
-use crate::ports::{ObjectStore, Ports, Put, Upsert};
+use crate::ports::{Ports, Upsert};
 
 /// An S3 and an upsert function in memory.
 #[derive(Debug, Clone, Default)]

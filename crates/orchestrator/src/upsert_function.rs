@@ -3,11 +3,10 @@
 use aws_sdk_lambda::Client;
 use aws_sdk_lambda::operation::invoke::InvokeOutput;
 use aws_sdk_lambda::primitives::Blob;
+use landfall_aws::{Fate, PortError, Refusal};
 use landfall_core::upsert::{Request, Response};
 use serde::Deserialize;
 
-use crate::aws::Refusal;
-use crate::error::{Fate, PortError};
 use crate::ports::Upsert;
 
 /// A function, by name or ARN.

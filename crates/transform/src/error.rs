@@ -2,26 +2,8 @@
 
 use std::error::Error as StdError;
 
+use landfall_aws::PortError;
 use landfall_core::firehose::EventError;
-
-/// Why an effect failed, in the words of whoever was asked.
-#[derive(Debug, thiserror::Error)]
-#[error("{what}")]
-pub struct PortError {
-    /// Whether trying again may help.
-    pub fate: Fate,
-    /// What happened, and for a setup fault what to change.
-    pub what: String,
-}
-
-/// What becomes of an invocation after a failure. Poison is not on this list: it fails none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fate {
-    /// Trying again may help: the network, a throttle.
-    Transient,
-    /// Somebody has to change something first: a name, a right.
-    Setup,
-}
 
 /// Why a whole invocation fails. Firehose tries it again, three times unless it is told otherwise; then it puts the records as
 /// they came under its error prefix.
@@ -60,15 +42,6 @@ impl TransformError {
             Self::Encode(_) => "Encode",
             Self::Land { source, .. } => source.kind("LandTransient", "LandSetup"),
             Self::DeadLetter { source, .. } => source.kind("DeadLetterTransient", "DeadLetterSetup"),
-        }
-    }
-}
-
-impl PortError {
-    fn kind(&self, transient: &'static str, setup: &'static str) -> &'static str {
-        match self.fate {
-            Fate::Transient => transient,
-            Fate::Setup => setup,
         }
     }
 }

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use landfall_core::config::{self as settings, StartError, Timeouts};
+use landfall_aws::aws_config;
+use landfall_core::config::{self as settings, StartError};
 use landfall_core::firehose::Answer;
 use landfall_core::{Pipeline, metrics};
+use landfall_landing::Bucket;
 use landfall_metrics::Reports;
 use serde_json::value::RawValue;
 use tracing::error;
@@ -15,7 +15,6 @@ use tracing::error;
 use crate::config::Config;
 use crate::error::TransformError;
 use crate::handler::{Summary, handle};
-use crate::s3::{Bucket, aws_config};
 
 /// Runs the function until Lambda ends it.
 ///
@@ -26,7 +25,7 @@ use crate::s3::{Bucket, aws_config};
 pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
-    let bucket = bucket(&config).await?;
+    let bucket = Bucket::new(&aws_config().await?, &config.landing_bucket, config.timeouts);
     settings::check_lambda(get)?;
     let reports = &Reports::new(&pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
     let (pipeline, bucket) = (&pipeline, &bucket);
@@ -74,18 +73,4 @@ fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Re
 /// The whole chain of causes in one line; the runtime logs it and answers with it.
 fn diagnostic(error: &TransformError) -> Diagnostic {
     Diagnostic { error_type: error.kind().to_owned(), error_message: landfall_core::chain(error) }
-}
-
-async fn bucket(config: &Config) -> Result<Bucket, StartError> {
-    let sdk = aws_config().await?;
-    let s3 = aws_sdk_s3::config::Builder::from(&sdk)
-        .retry_config(RetryConfig::adaptive())
-        .timeout_config(put_timeouts(config.timeouts))
-        .build();
-    Ok(Bucket { client: aws_sdk_s3::Client::from_conf(s3), name: config.landing_bucket.clone() })
-}
-
-/// A PUT that hangs is tried again, and given up while the function still has time to say so.
-fn put_timeouts(timeouts: Timeouts) -> TimeoutConfig {
-    TimeoutConfig::builder().operation_attempt_timeout(timeouts.put_attempt()).operation_timeout(timeouts.put()).build()
 }

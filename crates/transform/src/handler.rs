@@ -1,13 +1,14 @@
 //! What happens to one event, top to bottom.
 
 use futures::stream::{self, TryStreamExt as _};
+use landfall_aws::PortError;
 use landfall_core::firehose::{self, Answer, Answered, Outcome, PartitionKeys, UserRecord};
 use landfall_core::landing::{self, Object};
 use landfall_core::{Batch, Pipeline, Poison, Row, csv, dead_letter, decode_user_record};
+use landfall_landing::{ObjectStore, Put};
 
 use crate::answering::{Answering, MAX_ANSWER_BYTES};
-use crate::error::{PortError, TransformError};
-use crate::ports::ObjectStore;
+use crate::error::TransformError;
 
 /// PUTs in flight at once; their bodies have some 2 MiB at most.
 const CONCURRENT_PUTS: usize = 8;
@@ -152,7 +153,10 @@ async fn put_all<S: ObjectStore>(
     stream::iter(objects)
         .map_ok(|object| async move {
             let key = object.key.clone();
-            store.put(object).await.map_err(|source| refused(key, source))
+            match store.put(object).await {
+                Ok(Put::Written | Put::Existed) => Ok(()),
+                Err(source) => Err(refused(key, source)),
+            }
         })
         .try_buffered(CONCURRENT_PUTS)
         .try_collect()

@@ -1,7 +1,7 @@
 //! The transform function: Firehose invokes it with what it has read of a Kinesis stream, and writes the CSV that it is
 //! answered into the landing zone. Poison, and what no answer can hold, the function stores itself.
 //!
-//! [`handler::handle`] is the story; [`ports`] are its effects.
+//! [`handler::handle`] is the story; [`landfall_landing::ObjectStore`] is its one effect.
 
 mod answering;
 pub mod config;
@@ -9,8 +9,5 @@ pub mod error;
 mod function;
 pub mod handler;
 pub mod memory;
-pub mod ports;
-mod s3;
 
 pub use function::run;
-pub use s3::Bucket;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use landfall_aws::{Fate, PortError};
 use landfall_core::landing::Object;
-
-use crate::error::{Fate, PortError};
-use crate::ports::ObjectStore;
+use landfall_landing::{ObjectStore, Put};
 
 /// An S3 in memory.
 #[derive(Debug, Clone, Default)]
@@ -60,20 +59,20 @@ impl Memory {
 }
 
 impl ObjectStore for Memory {
-    async fn put(&self, object: Object) -> Result<(), PortError> {
+    async fn put(&self, object: Object) -> Result<Put, PortError> {
         self.with(|state| {
             if let Some(index) = state.failing_puts.iter().position(|prefix| object.key.starts_with(prefix)) {
                 state.failing_puts.remove(index);
-                return Err(PortError { fate: Fate::Transient, what: "as the test wants".to_owned() });
+                return Err(PortError { fate: Fate::Transient, what: "as the test wants".to_owned(), source: None });
             }
             let Object { key, body, n_rows } = object;
             if state.objects.contains_key(&key) {
                 state.effects.push(Effect::Existed { key });
-                return Ok(());
+                return Ok(Put::Existed);
             }
             state.objects.insert(key.clone(), body);
             state.effects.push(Effect::Put { key, n_rows });
-            Ok(())
+            Ok(Put::Written)
         })
     }
 }

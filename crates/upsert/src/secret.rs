@@ -1,11 +1,7 @@
 //! Where the private key comes from.
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_secretsmanager::config::ProvideCredentials as _;
-use aws_sdk_secretsmanager::error::{ProvideErrorMetadata as _, SdkError};
-use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
+use landfall_aws::{Refusal, aws_config};
 use landfall_core::config::{self, StartError};
-use landfall_core::root_cause;
 use landfall_snowflake::Secret;
 use zeroize::Zeroizing;
 
@@ -45,38 +41,21 @@ fn from_file(path: &str) -> Result<Zeroizing<String>, StartError> {
 /// Nothing overwrites the copies in the buffers of the HTTP client, which are gone when this returns.
 async fn from_secrets_manager(id: &str) -> Result<Zeroizing<String>, StartError> {
     let client = aws_sdk_secretsmanager::Client::new(&aws_config().await?);
-    let secret = client.get_secret_value().secret_id(id).send().await.map_err(|error| refused(id, &error))?;
+    let secret = client.get_secret_value().secret_id(id).send().await;
+    let secret = secret.map_err(|error| refused(id, &Refusal::new(&error)))?;
     secret.secret_string.map(Zeroizing::new).ok_or_else(|| {
         port(format!("failed to use the secret {id}: it is binary; store the private key as text (PKCS#8 PEM)"))
     })
 }
 
-fn refused(id: &str, error: &SdkError<GetSecretValueError>) -> StartError {
-    let said = match (error.code(), error.message()) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        (Some(code), None) => code.to_owned(),
-        (None, _) => root_cause(error),
-    };
-    let remedy = if error.raw_response().is_some() {
+fn refused(id: &str, refusal: &Refusal) -> StartError {
+    let remedy = refusal.remedy(Some("AWS_ENDPOINT_URL_SECRETS_MANAGER")).unwrap_or_else(|| {
         "check SNOWFLAKE_PRIVATE_KEY_SECRET and that it is in this region, for example \
          SNOWFLAKE_PRIVATE_KEY_SECRET=landfall/snowflake-key, and allow the function's role \
          secretsmanager:GetSecretValue on it (and kms:Decrypt, if it has a key of its own)"
-    } else {
-        "check the network (in a VPC: an endpoint for the service), AWS_REGION and, if it is set, \
-         AWS_ENDPOINT_URL_SECRETS_MANAGER"
-    };
-    port(format!("failed to fetch the secret {id}; {remedy}: {said}"))
-}
-
-/// The region and the credentials that the environment or a profile names.
-async fn aws_config() -> Result<SdkConfig, StartError> {
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
-    let no_credentials = match sdk.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.err().map(|error| root_cause(&error)),
-        None => Some("there is no provider of any".to_owned()),
-    };
-    config::check_aws(sdk.region().is_some(), no_credentials)?;
-    Ok(sdk)
+            .to_owned()
+    });
+    port(format!("failed to fetch the secret {id}; {remedy}: {}", refusal.said))
 }
 
 fn port(what: String) -> StartError {

@@ -1,6 +1,9 @@
 //! No credentials, no region, no Lambda: what a function notices of AWS before its first request.
 
-use super::{AWS, ORCHESTRATOR, UPSERT, Variable, cold_start, folder};
+use axum::http::StatusCode;
+use axum::response::IntoResponse as _;
+
+use super::{AWS, ORCHESTRATOR, UPSERT, Variable, cold_start, folder, server};
 
 const SECRET: [Variable<'_>; 3] = [UPSERT[0], UPSERT[1], ("SNOWFLAKE_PRIVATE_KEY_SECRET", "landfall/snowflake-key")];
 
@@ -109,5 +112,17 @@ async fn a_secrets_manager_that_does_not_answer_is_named() {
     let message = cold_start(folder.path(), "upsert", &[&SECRET, &AWS, &nobody]).await;
 
     assert!(message.contains("failed to fetch the secret landfall/snowflake-key; check the network"), "{message}");
-    assert!(message.contains("AWS_ENDPOINT_URL_SECRETS_MANAGER: Connection refused"), "{message}");
+    assert!(message.contains("AWS_ENDPOINT_URL_SECRETS_MANAGER: no answer (Connection refused"), "{message}");
+}
+
+#[tokio::test]
+async fn credentials_that_secrets_manager_does_not_take_are_told_from_a_secret_that_is_not_there() {
+    let folder = folder();
+    let refusal = r#"{"__type":"UnrecognizedClientException","message":"The security token is invalid."}"#;
+    let url = server(move || (StatusCode::BAD_REQUEST, refusal).into_response()).await;
+    let endpoint = [("AWS_ENDPOINT_URL_SECRETS_MANAGER", url.as_str())];
+
+    let message = cold_start(folder.path(), "upsert", &[&SECRET, &AWS, &endpoint]).await;
+
+    insta::assert_snapshot!(message, @"failed to fetch the secret landfall/snowflake-key; check AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; for the services of landfall dev take those of dev.env: UnrecognizedClientException: The security token is invalid");
 }

@@ -139,7 +139,7 @@ pub(crate) async fn run(options: ReconcileOptions) -> anyhow::Result<ExitCode> {
         console::print(report.to_string().trim_end())?;
     }
     if let (true, Some(backlog)) = (options.metrics, report.backlog) {
-        let aws = landfall_orchestrator::aws_config().await?;
+        let aws = landfall_aws::aws_config().await?;
         let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline;
         publish::publish(&aws, &pipeline.name, backlog, SystemTime::now()).await?;
         progress.step(&format!("published in CloudWatch, namespace {}", landfall_core::metrics::NAMESPACE));
@@ -185,7 +185,7 @@ async fn on_account(
     let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline;
     // Before AWS is asked: of the two, it is the one with more to set.
     let session = deployed::session(options.stack.pipeline.as_deref()).await?;
-    let aws = landfall_orchestrator::aws_config().await?;
+    let aws = landfall_aws::aws_config().await?;
     let place = |prefix: &str| Place::deployed(&in_bucket(bucket, prefix), &aws);
     let reconcile = Reconcile {
         session,

@@ -111,7 +111,7 @@ impl Destination {
 
     async fn deployed(options: &ReplayOptions, name: &str) -> anyhow::Result<Self> {
         let pipeline = pipeline_file::load(options.stack.pipeline.as_deref())?.pipeline;
-        let aws = landfall_orchestrator::aws_config().await?;
+        let aws = landfall_aws::aws_config().await?;
         let target = Target::deployed(&aws, name);
         let bucket = match &options.bucket {
             Some(bucket) => Some(bucket.clone()),

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use aws_sdk_lambda::error::SdkError;
 use aws_sdk_lambda::operation::invoke::InvokeError;
-use landfall_orchestrator::Refusal;
-use landfall_orchestrator::error::Fate;
+use landfall_aws::{Fate, Refusal};
 use serde::Deserialize;
 
 use crate::aws;

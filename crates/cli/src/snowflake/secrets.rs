@@ -19,7 +19,7 @@ impl Secrets {
         let region = id.strip_prefix("arn:").and_then(|arn| arn.split(':').nth(2)).map(str::to_owned);
         let aws = match region {
             Some(region) => aws_config::defaults(BehaviorVersion::latest()).region(Region::new(region)).load().await,
-            None => landfall_orchestrator::aws_config().await?,
+            None => landfall_aws::aws_config().await?,
         };
         Ok(Self { client: Client::new(&aws), id: id.to_owned() })
     }

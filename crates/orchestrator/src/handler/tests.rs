@@ -1,11 +1,11 @@
 mod limits;
 
+use landfall_aws::{Fate, PortError};
 use landfall_core::dead_letter::DeadLetter;
 use landfall_core::upsert::{Rejected, Request};
 use landfall_core::{ArrivedAt, Record, SequenceNumber, Stage};
 
 use super::*;
-use crate::error::{Fate, PortError};
 use crate::memory::{Effect, Memory};
 
 const SENSOR_2: &str = r#"{"sensorId":2,"currentTemperature":70,"status":"OK"}"#;

@@ -1,29 +1,11 @@
-//! AWS as a whole: what its clients need to start, and what its services say when they refuse.
+//! What AWS's services say when they refuse.
 
-use aws_config::{BehaviorVersion, SdkConfig};
-use aws_sdk_s3::config::ProvideCredentials as _;
-use aws_sdk_s3::config::http::HttpResponse;
-use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
-use landfall_core::config::{StartError, check_aws};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use landfall_core::root_cause;
 
-use crate::error::Fate;
-
-/// The region and the credentials that the environment or a profile names, found now and not at the first request.
-///
-/// In Lambda both stand in the environment, so this costs nothing there.
-///
-/// # Errors
-/// A setup fault: neither region nor credentials can be guessed.
-pub async fn aws_config() -> Result<SdkConfig, StartError> {
-    let sdk = aws_config::defaults(BehaviorVersion::latest()).load().await;
-    let no_credentials = match sdk.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.err().map(|error| root_cause(&error)),
-        None => Some("there is no provider of any".to_owned()),
-    };
-    check_aws(sdk.region().is_some(), no_credentials)?;
-    Ok(sdk)
-}
+use crate::Fate;
 
 /// What became of a request that did not succeed.
 #[derive(Debug)]
@@ -41,7 +23,7 @@ pub struct Refusal {
 
 impl Refusal {
     /// An `SdkError` says only which layer failed, and what is beneath it prints its fields: this is what a person reads.
-    pub fn new<E>(error: &SdkError<E>) -> Self
+    pub fn new<E>(error: &SdkError<E, HttpResponse>) -> Self
     where
         E: std::error::Error + ProvideErrorMetadata + 'static,
     {
@@ -80,7 +62,7 @@ impl Refusal {
     }
 
     /// [`Refusal::remedy`] as the end of a message.
-    pub(crate) fn and_remedy(&self, endpoint: &str) -> String {
+    pub fn and_remedy(&self, endpoint: &str) -> String {
         self.remedy(Some(endpoint)).map(|remedy| format!("; {remedy}")).unwrap_or_default()
     }
 }
