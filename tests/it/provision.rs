@@ -74,7 +74,7 @@ async fn an_account_is_applied_once_grows_with_the_pipeline_and_takes_a_row() {
     let checks = verify(&account, &Settings::default(), &grown).await;
     let faults: Vec<_> = checks.iter().filter(|check| check.is_fault()).collect();
     assert_eq!(faults, [] as [&Check; 0]);
-    let left = "select table_name from fresh.information_schema.tables where table_name = 'LANDFALL_SCRATCH'";
+    let left = "select table_name from fresh.information_schema.tables where table_name like 'LANDFALL_SCRATCH%'";
     assert_eq!(account.session.query(left, &[]).await.unwrap().rows.len(), 0);
     test.stack.stop().await;
 }

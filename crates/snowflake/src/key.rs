@@ -2,7 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use rsa::pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding,
+};
+use rsa::traits::PublicKeyParts as _;
 use rsa::{RsaPrivateKey, RsaPublicKey};
 use sha2::{Digest as _, Sha256};
 
@@ -92,7 +95,7 @@ impl PublicKey {
     /// From base64 or PEM.
     ///
     /// # Errors
-    /// The text is neither.
+    /// The text is neither, or no RSA key that Snowflake would take.
     pub fn parse(text: &str) -> Result<Self, KeyError> {
         let base64: String = text.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect();
         if text.contains("PRIVATE KEY") {
@@ -100,6 +103,11 @@ impl PublicKey {
         }
         let der = STANDARD.decode(&base64).ok().filter(|der| !der.is_empty());
         let der = der.ok_or(KeyError { what: "read the public key: it is neither PEM nor base64" })?;
+        let key = RsaPublicKey::from_public_key_der(&der)
+            .map_err(|_| KeyError { what: "read the public key: it is no RSA key (SubjectPublicKeyInfo)" })?;
+        if key.n().bits() < BITS {
+            return Err(KeyError { what: "read the public key: it is shorter than 2048 bits" });
+        }
         Ok(Self { fingerprint: fingerprint(&der), base64 })
     }
 
@@ -158,8 +166,20 @@ mod tests {
         assert!(!format!("{pair:?}").contains(line));
         let error = PublicKey::parse(pem).unwrap_err().to_string();
         assert_eq!(error, "failed to read the public key: it is a private one");
-        assert!(PublicKey::parse("not a key").is_err() && PublicKey::parse("").is_err());
     }
+
+    #[test]
+    fn what_snowflake_would_not_take_is_no_public_key() {
+        let said = |text: &str| PublicKey::parse(text).unwrap_err().to_string();
+
+        assert!(said("not a key").ends_with("it is neither PEM nor base64") && said("").ends_with("nor base64"));
+        assert!(said("TUlJQklqQU4=").ends_with("it is no RSA key (SubjectPublicKeyInfo)"));
+        assert!(said(SHORT).ends_with("it is shorter than 2048 bits"));
+    }
+
+    /// Of 1024 bits.
+    const SHORT: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQCV/tCjX0MNeQYAJD7w9IOdmc3jcqCpVW9e2bi2hQ95a88G14BcttXWpgkGrJYVaI73\
+        15+kIdnMuKDKL0ieXIysnUzenmd27lfLuXAtP2Uf86wExpnO+l+b5Y0jM0nIHPz8VVRZlt3bZFkuv3/7NWV/gGg7Jqw95ggHZKVQOMpy/QIDAQAB";
 
     #[test]
     fn a_user_has_two_keys_and_either_can_be_set() {

@@ -35,3 +35,9 @@ microbatch_table = "RICH_MICROBATCH"
     );
     Pipeline::from_toml(&toml).unwrap()
 }
+
+/// A public key whose private half nobody has.
+pub(crate) const PUBLIC_KEY: &str = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEAxmoE3FlcY63OuBs+wd2cpWz0exhO8Cj09orxSPVP8hBWeiqTStkiVqyFLSujtI+MzNOG\
+    InOk3e1TyWpQYlZ1TXLsKp4D42zbMgnUXj0eTpDRNQ44ocvwQUBwkDxE4EvGV6NsH0vJPT2ies45MjkJyhLFOiz9x4/4Fcq6oBTzN8ZQzL0O4YwX\
+    LaG9G4htg1o8z1fbwBGQge3VgeYiMeHNXn4VP9wAp56VgaBAypeR8cWhEBf+pMISw3ravq2qwbd4Or4mWxi8y3epEdaWRUVkHm3OmE9OwTK8T9jn\
+    5W/7q8wWweIN01FWO6zDJ6cPWNOUBS/JDkGoPhmvYVzMAqxY+QIDAQAB";

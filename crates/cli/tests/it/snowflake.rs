@@ -187,7 +187,7 @@ async fn the_account_is_verified_as_the_service_user() {
     insta::assert_snapshot!(text(&well.stdout), @"
      ok  log-in     LANDFALL_LOADER as LANDFALL_LOADER
      ok  rights     10 of 10
-     ok  warehouse  LANDFALL_WH, X-Small, suspends after 60 s
+     ok  warehouse  LANDFALL_WH, X-Small, suspends after 60 s, ends a statement after 300 s
      ok  tables     both have the 9 columns of the pipeline
      ok  a row      merged into a scratch table, and not twice
      ok  stage      the landing bucket can be listed

@@ -248,6 +248,9 @@ fn key_part(name: &str, text: &str, at: usize, faults: &mut Faults<'_>) {
     }
 }
 
+/// What leaves room for `_DEDUPLICATED`, the longest ending of what is named after a table.
+const LONGEST_TABLE: usize = 255 - "_DEDUPLICATED".len();
+
 fn snowflake(mut section: Section<'_>, faults: &mut Faults<'_>) -> Snowflake {
     let mut name = |key: &'static str, example: &str| {
         let text = section.required_text(key, example, faults).unwrap_or(example);
@@ -270,6 +273,10 @@ fn snowflake(mut section: Section<'_>, faults: &mut Faults<'_>) -> Snowflake {
         if table.ends_with("_DEDUPLICATED") {
             let what = format!("`{key}` is \"{table}\", as the deduplicating views are called");
             faults.add(section.at_key(key), what, "choose a name that does not end in _DEDUPLICATED");
+        }
+        if is_identifier(table) && table.len() > LONGEST_TABLE {
+            let what = format!("`{key}` has {} characters, and its view's name is 13 longer", table.len());
+            faults.add(section.at_key(key), what, "use 242 at most");
         }
     }
     section.finish(faults);

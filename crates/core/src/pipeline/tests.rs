@@ -214,6 +214,16 @@ fn what_is_missing_is_named_where_it_would_stand() {
 }
 
 #[test]
+fn a_tables_name_leaves_room_for_its_views() {
+    let (longest, longer) = ("A".repeat(242), "A".repeat(243));
+    let default = include_str!("../../../../pipeline.toml");
+    let with = |name: &str| default.replacen("KINESIS_SENSORS_MICROBATCH", name, 1);
+    assert!(Pipeline::from_toml(&with(&longest)).is_ok());
+    let what = "line 34: `microbatch_table` has 243 characters, and its view's name is 13 longer; use 242 at most";
+    check("KINESIS_SENSORS_MICROBATCH", &longer, &[what]);
+}
+
+#[test]
 fn bad_toml_is_named_by_its_line() {
     let default = include_str!("../../../../pipeline.toml");
     insta::assert_snapshot!(errors(&default.replacen("column = \"STATUS\"", "column = STATUS", 1)), @"

@@ -143,6 +143,13 @@ pub fn sections(pipeline: &Pipeline, settings: &Settings) -> Vec<Section> {
 /// The role above all that make objects: what it has, administrators see.
 const SYSADMIN: &str = "SYSADMIN";
 
+/// Who has the owner's role, so that the administrator sees what it owns and takes it on.
+pub(crate) fn owner_to_administrator(settings: &Settings) -> Grant {
+    let is_above = [SYSADMIN, "ACCOUNTADMIN"].contains(&settings.administrator_role.as_str());
+    let to = if is_above { SYSADMIN } else { &settings.administrator_role };
+    Grant::role(&settings.owner_role, to, false)
+}
+
 fn account(pipeline: &Pipeline, settings: &Settings) -> Vec<Step> {
     let Settings { owner_role: owner, loader_role: loader, .. } = settings;
     let (warehouse, database) = (objects::warehouse(settings), objects::database(pipeline));
@@ -167,6 +174,10 @@ fn account(pipeline: &Pipeline, settings: &Settings) -> Vec<Step> {
         Step::Make(database),
         Step::Make(integration),
     ];
+    let to_administrator = Step::Grant(owner_to_administrator(settings));
+    if !steps.contains(&to_administrator) {
+        steps.insert(2, to_administrator);
+    }
     steps.extend(grants);
     steps
 }

@@ -328,7 +328,9 @@ proptest! {
         account in proptest::array::uniform9(name()),
     ) {
         let mut pipeline = default_pipeline();
-        let (plain, plain_settings) = (pipeline.clone(), Settings::default());
+        // Any administrator but the usual ones is given the owner's role.
+        let plain_settings = Settings { administrator_role: "DEPLOYER".to_owned(), ..Settings::default() };
+        let plain = pipeline.clone();
         let [database, schema, streaming, microbatch] = names;
         pipeline.fields[1].column = column.clone();
         pipeline.snowflake.database = database.clone();

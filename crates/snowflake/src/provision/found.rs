@@ -6,7 +6,7 @@ use landfall_core::Pipeline;
 
 use super::{Account, AccountError};
 use crate::ddl::{Grant, Kind, Paths, Settings, Step, quoted_path, sections};
-use crate::schema_change::{Deployed, deployed_query};
+use crate::schema_change::{Deployed, DeployedColumn, described};
 use crate::sql::{literal, quoted};
 use crate::table::Table;
 
@@ -15,7 +15,8 @@ use crate::table::Table;
 pub struct Found {
     /// What is there, by kind and path.
     pub objects: BTreeSet<(Kind, Vec<String>)>,
-    /// Rights that are given: grantee, right, kind and path; a role that is given has none of the right.
+    /// Rights that are given: grantee, right, kind and path. Of a role that is given, what the grantee is (`USER`,
+    /// `ROLE`) stands for the right.
     pub grants: BTreeSet<(String, String, String, String)>,
     /// The columns of the staging tables.
     pub deployed: Deployed,
@@ -27,6 +28,10 @@ pub struct Found {
     pub stage_url: Option<String>,
     /// Fingerprints of the service user's two keys.
     pub keys: [Option<String>; 2],
+    /// What sort of user it is, where it is there.
+    pub user_type: Option<String>,
+    /// What of the pipeline's belongs to another role than its owner: kind, path and that role.
+    pub foreign: Vec<(Kind, Vec<String>, String)>,
     /// Where the pipe wants to hear of objects.
     pub notification_channel: Option<String>,
 }
@@ -40,15 +45,17 @@ pub struct Integration {
     pub external_id: String,
     /// What it may read, with commas.
     pub locations: String,
+    /// Whether it is switched off.
+    pub is_disabled: bool,
     /// Who it is in AWS.
     pub iam_user_arn: Option<String>,
 }
 
 impl Found {
-    /// Asks the account, as its administrator. Takes no warehouse until there is one of the pipeline's.
+    /// Asks the account, as its administrator. It takes no warehouse: the pipeline's may be what is missing.
     ///
     /// # Errors
-    /// The account refused a statement.
+    /// The account refused a statement, or its answer leaves out what must not be guessed.
     pub async fn read(account: &impl Account, settings: &Settings, pipeline: &Pipeline) -> Result<Self, AccountError> {
         let mut found = Self::default();
         let target = &pipeline.snowflake;
@@ -71,16 +78,18 @@ impl Found {
             }
         }
         if found.has(Kind::User, std::slice::from_ref(&settings.user)) {
-            let user = account.run(&format!("DESC USER {}", quoted(&settings.user)), &[]).await?;
-            found.keys = ["RSA_PUBLIC_KEY_FP", "RSA_PUBLIC_KEY_2_FP"].map(|name| property(&user, name, "value"));
+            let user = describe_user(account, &settings.user).await?;
+            found.keys = fingerprints(&settings.user, &user)?;
+            found.user_type = property(&user, "TYPE").flatten();
         }
         if found.has(Kind::Integration, std::slice::from_ref(&settings.integration)) {
             let answer = account.run(&format!("DESC INTEGRATION {}", quoted(&settings.integration)), &[]).await?;
-            let value = |name| property(&answer, name, "property_value");
+            let value = |name| property(&answer, name).flatten();
             found.integration = Some(Integration {
                 role_arn: value("STORAGE_AWS_ROLE_ARN").unwrap_or_default(),
                 external_id: value("STORAGE_AWS_EXTERNAL_ID").unwrap_or_default(),
                 locations: value("STORAGE_ALLOWED_LOCATIONS").unwrap_or_default(),
+                is_disabled: value("ENABLED").is_some_and(|enabled| enabled.eq_ignore_ascii_case("false")),
                 iam_user_arn: value("STORAGE_AWS_IAM_USER_ARN"),
             });
         }
@@ -105,7 +114,15 @@ impl Found {
                 grant.path.join("."),
             ))
         };
-        has(grant.privilege) || (grant.on != Kind::Role && has("OWNERSHIP"))
+        match grant.on {
+            Kind::Role => has(if grant.to_user { "USER" } else { "ROLE" }),
+            _ => has(grant.privilege) || has("OWNERSHIP"),
+        }
+    }
+
+    /// Whether the user is there and has no key at all.
+    pub fn has_user_without_key(&self, settings: &Settings) -> bool {
+        self.has(Kind::User, std::slice::from_ref(&settings.user)) && self.keys == [None, None]
     }
 
     /// What a role has been given, and whom it has been given to.
@@ -113,8 +130,8 @@ impl Found {
         self.add_rights(role, &account.run(&format!("SHOW GRANTS TO ROLE {}", quoted(role)), &[]).await?);
         let answer = account.run(&format!("SHOW GRANTS OF ROLE {}", quoted(role)), &[]).await?;
         for row in rows(&answer) {
-            let grantee = row("grantee_name").unwrap_or_default();
-            self.grants.insert((grantee, "USAGE".to_owned(), Kind::Role.sql().to_owned(), role.to_owned()));
+            let [grantee, what] = ["grantee_name", "granted_to"].map(|column| row(column).unwrap_or_default());
+            self.grants.insert((grantee, what, Kind::Role.sql().to_owned(), role.to_owned()));
         }
         Ok(())
     }
@@ -135,11 +152,11 @@ impl Found {
         pipeline: &Pipeline,
     ) -> Result<(), AccountError> {
         let schema = vec![pipeline.snowflake.database.clone(), pipeline.snowflake.schema.clone()];
-        if named(&show(account, Kind::Schema, &schema).await?, &pipeline.snowflake.schema).is_none() {
-            return Ok(());
-        }
-        self.objects.insert((Kind::Schema, schema));
+        let answer = show(account, Kind::Schema, &schema).await?;
+        let Some(row) = named(&answer, &pipeline.snowflake.schema) else { return Ok(()) };
+        self.add(Kind::Schema, schema, cell(&answer, row, "owner"), settings);
         let makes = sections(pipeline, settings).into_iter().flat_map(|section| section.steps);
+        let paths = Paths::of(pipeline);
         for object in makes.filter_map(|step| match step {
             Step::Make(object) if object.path.len() == 3 => Some(object),
             _ => None,
@@ -149,33 +166,65 @@ impl Found {
             match object.kind {
                 Kind::Stage => self.stage_url = cell(&answer, row, "url"),
                 Kind::Pipe => self.notification_channel = cell(&answer, row, "notification_channel"),
+                Kind::Table | Kind::View => {
+                    let columns = columns(account, object.kind, &object.path).await?;
+                    let names = || columns.iter().map(|column| column.name.clone()).collect();
+                    match &object.path {
+                        path if *path == paths.streaming => self.deployed.streaming = columns,
+                        path if *path == paths.microbatch => self.deployed.microbatch = columns,
+                        path if *path == paths.streaming_view => self.views[0] = names(),
+                        _ => self.views[1] = names(),
+                    }
+                }
                 _ => {}
             }
-            self.objects.insert((object.kind, object.path));
-        }
-        if self.has(Kind::Warehouse, std::slice::from_ref(&settings.warehouse)) {
-            // The queries below take one, and the administrator may have none.
-            account.run(&format!("USE WAREHOUSE {}", quoted(&settings.warehouse)), &[]).await?;
-        }
-        self.deployed = Deployed::from_answer(pipeline, &account.run(&deployed_query(pipeline), &[]).await?);
-        let paths = Paths::of(pipeline);
-        for (columns, view) in self.views.iter_mut().zip([paths.streaming_view, paths.microbatch_view]) {
-            let answer = account.run(&view_query(pipeline, &view[2]), &[]).await?;
-            *columns = rows(&answer).filter_map(|row| row("COLUMN_NAME")).collect();
+            self.add(object.kind, object.path, cell(&answer, row, "owner"), settings);
         }
         Ok(())
     }
+
+    fn add(&mut self, kind: Kind, path: Vec<String>, owner: Option<String>, settings: &Settings) {
+        if let Some(owner) = owner.filter(|owner| *owner != settings.owner_role) {
+            self.foreign.push((kind, path.clone(), owner));
+        }
+        self.objects.insert((kind, path));
+    }
 }
 
-/// The columns of a view, in their order.
-fn view_query(pipeline: &Pipeline, view: &str) -> String {
-    format!(
-        "SELECT COLUMN_NAME\nFROM {}.INFORMATION_SCHEMA.COLUMNS\nWHERE TABLE_SCHEMA = {} AND TABLE_NAME = {}\n\
-         ORDER BY ORDINAL_POSITION",
-        quoted(&pipeline.snowflake.database),
-        literal(&pipeline.snowflake.schema),
-        literal(view),
-    )
+/// Fingerprints of a user's two public keys, RSA_PUBLIC_KEY's first.
+///
+/// # Errors
+/// The account refused, or its answer does not say. A key that is not seen must never be taken for none: the next one
+/// would be put in its place.
+pub async fn public_keys(account: &impl Account, user: &str) -> Result<[Option<String>; 2], AccountError> {
+    fingerprints(user, &describe_user(account, user).await?)
+}
+
+async fn describe_user(account: &impl Account, user: &str) -> Result<Table, AccountError> {
+    account.run(&format!("DESC USER {}", quoted(user)), &[]).await
+}
+
+fn fingerprints(user: &str, answer: &Table) -> Result<[Option<String>; 2], AccountError> {
+    let said = |name: &str| {
+        property(answer, name).ok_or_else(|| AccountError {
+            what: format!("failed to see the public keys of user {user}: DESC USER does not show {name}"),
+            code: None,
+            remedy: Some(format!("log in with a role that owns the user: SHOW GRANTS ON USER {}", quoted(user))),
+        })
+    };
+    Ok([said("RSA_PUBLIC_KEY_FP")?, said("RSA_PUBLIC_KEY_2_FP")?])
+}
+
+/// The columns of a table or a view. DESC takes no warehouse, which a query of the catalogue does.
+async fn columns(account: &impl Account, kind: Kind, path: &[String]) -> Result<Vec<DeployedColumn>, AccountError> {
+    let answer = account.run(&format!("DESC {} {}", kind.sql(), quoted_path(path)), &[]).await?;
+    let columns = described(&answer);
+    if columns.is_empty() {
+        let what = format!("failed to see the columns of {}, which is there", path.join("."));
+        let remedy = Some("log in with a role that may see all that LANDFALL_OWNER owns".to_owned());
+        return Err(AccountError { what, code: None, remedy });
+    }
+    Ok(columns)
 }
 
 /// What of a kind is called like `path`. LIKE has a `_` for any character, so there may be others.
@@ -204,8 +253,13 @@ fn rows(answer: &Table) -> impl Iterator<Item = impl Fn(&str) -> Option<String>>
     (0..answer.rows.len()).map(move |row| move |column: &str| cell(answer, row, column))
 }
 
-/// A value of DESC, whose rows are properties; `null` is none.
-fn property(answer: &Table, name: &str, column: &str) -> Option<String> {
+/// A value of DESC, whose rows are properties: inside, `null` is none; outside, an answer that does not say is.
+///
+/// The column is called `value` for a user and `property_value` for an integration; the documentation says the latter
+/// of both.
+fn property(answer: &Table, name: &str) -> Option<Option<String>> {
+    let is_there = |column: &&str| answer.columns.iter().any(|name| name.eq_ignore_ascii_case(column));
+    let column = ["property_value", "value"].into_iter().find(is_there)?;
     let row = (0..answer.rows.len()).find(|&row| cell(answer, row, "property").as_deref() == Some(name))?;
-    cell(answer, row, column).filter(|value| value != "null")
+    Some(cell(answer, row, column).filter(|value| value != "null"))
 }

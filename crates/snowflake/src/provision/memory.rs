@@ -28,9 +28,11 @@ struct State {
     /// Kind and path, and what it was made with.
     objects: BTreeMap<(String, String), BTreeMap<String, String>>,
     columns: BTreeMap<String, Vec<(String, String, bool)>>,
-    /// Right, kind, path, grantee.
+    /// Right, kind, path, grantee; of a role, what the grantee is.
     grants: BTreeSet<[String; 4]>,
     n_merges: usize,
+    /// What USE ROLE has taken on last.
+    role: Option<String>,
 }
 
 impl Memory {
@@ -90,7 +92,7 @@ impl Account for Memory {
             if let Some((_, table)) = state.answers.iter().find(|(beginning, _)| sql.starts_with(beginning)) {
                 return Ok(table.clone());
             }
-            Ok(state.run(sql))
+            state.run(sql)
         })
     }
 }
@@ -120,16 +122,29 @@ fn path(tokens: &[String], mut at: usize) -> (String, usize) {
 }
 
 impl State {
-    fn run(&mut self, sql: &str) -> Table {
+    fn run(&mut self, sql: &str) -> Result<Table, AccountError> {
         let tokens = tokens(sql);
         let word = |at: usize| tokens.get(at).map_or("", String::as_str);
+        let is_query = word(0) == "MERGE" || (word(0) == "SELECT" && tokens.iter().any(|token| token == "FROM"));
+        if is_query && !self.objects.keys().any(|(kind, _)| kind == "WAREHOUSE") {
+            let what = "No active warehouse selected in the current session.".to_owned();
+            return Err(AccountError { what, code: Some("000606".to_owned()), remedy: None });
+        }
+        Ok(self.answer(&tokens))
+    }
+
+    fn answer(&mut self, tokens: &[String]) -> Table {
+        let word = |at: usize| tokens.get(at).map_or("", String::as_str);
         match (word(0), word(1)) {
-            ("CREATE", _) => self.create(&tokens),
-            ("GRANT", _) => self.grant(&tokens),
-            ("ALTER", "USER") => self.set_key(&tokens),
-            ("ALTER", "TABLE") => self.alter_table(&tokens),
-            ("SHOW", "GRANTS") => return self.show_grants(&tokens),
-            ("SHOW", _) => return self.show(&tokens),
+            ("USE", "ROLE") => self.role = Some(word(2).to_owned()),
+            ("CREATE", _) => self.create(tokens),
+            ("GRANT", _) => self.grant(tokens),
+            ("ALTER", "USER") => self.set_key(tokens),
+            ("ALTER", "TABLE") => self.alter_table(tokens),
+            ("SHOW", "PARAMETERS") => return self.show_parameter(tokens),
+            ("SHOW", "GRANTS") => return self.show_grants(tokens),
+            ("SHOW", _) => return self.show(tokens),
+            ("DESC", "TABLE" | "VIEW") => return self.describe_columns(&path(tokens, 2).0),
             ("DESC", kind) => return self.describe(kind, word(2)),
             ("MERGE", _) => {
                 self.n_merges += 1;
@@ -144,8 +159,7 @@ impl State {
                 );
                 return table(&["STATUS"], &[&[&status]]);
             }
-            ("SELECT", "TABLE_NAME") => return self.catalogue(&tokens),
-            ("SELECT", "COLUMN_NAME") => return self.view_columns(&tokens),
+            ("SELECT", "TABLE_NAME") => return self.catalogue(tokens),
             _ => {}
         }
         Table::default()
@@ -174,6 +188,8 @@ impl State {
             let columns = columns(&tokens[end..], kind == "VIEW");
             self.columns.insert(name.clone(), columns);
         }
+        let owner = self.role.clone().unwrap_or_else(|| "ACCOUNTADMIN".to_owned());
+        properties.insert("OWNER".to_owned(), owner);
         self.objects.entry((kind, name)).or_insert(properties);
     }
 
@@ -182,7 +198,7 @@ impl State {
         let grantee = tokens.get(to + 2).cloned().unwrap_or_default();
         let (privilege, kind, at) = match tokens.iter().position(|token| token == "ON") {
             Some(on) if tokens[1] != "ROLE" => (tokens[1..on].join(" "), tokens[on + 1].clone(), on + 2),
-            _ => ("USAGE".to_owned(), "ROLE".to_owned(), 2),
+            _ => (tokens[to + 1].clone(), "ROLE".to_owned(), 2),
         };
         self.grants.insert([privilege, kind, path(tokens, at).0, grantee]);
     }
@@ -217,9 +233,17 @@ impl State {
         let last = name.rsplit('.').next().unwrap_or_default();
         let channel = if kind == "PIPE" { NOTIFICATION_CHANNEL } else { "" };
         table(
-            &["name", "url", "notification_channel", "size", "auto_suspend", "auto_resume"],
-            &[&[last, &property("URL"), channel, "X-Small", &property("AUTO_SUSPEND"), "true"]],
+            &["name", "url", "notification_channel", "size", "auto_suspend", "auto_resume", "owner"],
+            &[&[last, &property("URL"), channel, "X-Small", &property("AUTO_SUSPEND"), "true", &property("OWNER")]],
         )
+    }
+
+    /// What a warehouse was made with.
+    fn show_parameter(&self, tokens: &[String]) -> Table {
+        let [.., _, name, _, _, warehouse] = tokens else { return Table::default() };
+        let warehouse = self.objects.get(&("WAREHOUSE".to_owned(), warehouse.clone()));
+        let value = warehouse.and_then(|made| made.get(name)).cloned().unwrap_or_default();
+        table(&["key", "value"], &[&[name, &value]])
     }
 
     fn show_grants(&self, tokens: &[String]) -> Table {
@@ -227,8 +251,8 @@ impl State {
         let rows: Vec<[&str; 4]> = self.grants.iter().map(|grant| grant.each_ref().map(String::as_str)).collect();
         if tokens[2] == "OF" {
             let of = rows.iter().filter(|[_, kind, path, _]| *kind == "ROLE" && *path == role);
-            let of: Vec<Vec<&str>> = of.map(|[.., grantee]| vec![*grantee]).collect();
-            return table(&["grantee_name"], &of.iter().map(Vec::as_slice).collect::<Vec<_>>());
+            let of: Vec<Vec<&str>> = of.map(|[what, .., grantee]| vec![*what, *grantee]).collect();
+            return table(&["granted_to", "grantee_name"], &of.iter().map(Vec::as_slice).collect::<Vec<_>>());
         }
         let to = rows.iter().filter(|[_, kind, _, grantee]| *grantee == role && *kind != "ROLE");
         let to: Vec<Vec<&str>> = to.map(|[privilege, kind, path, _]| vec![*privilege, *kind, *path]).collect();
@@ -244,7 +268,9 @@ impl State {
                 Err(_) => "null".to_owned(),
             };
             let [first, second] = ["RSA_PUBLIC_KEY", "RSA_PUBLIC_KEY_2"].map(fingerprint);
-            return table(&["property", "value"], &[&["RSA_PUBLIC_KEY_FP", &first], &["RSA_PUBLIC_KEY_2_FP", &second]]);
+            let sort = property("TYPE");
+            let rows = [["TYPE", sort.as_str()], ["RSA_PUBLIC_KEY_FP", &first], ["RSA_PUBLIC_KEY_2_FP", &second]];
+            return table(&["property", "value"], &rows.each_ref().map(|row| row.as_slice()));
         }
         let names = ["STORAGE_AWS_ROLE_ARN", "STORAGE_AWS_EXTERNAL_ID", "STORAGE_ALLOWED_LOCATIONS"];
         let values = names.map(property);
@@ -282,13 +308,21 @@ impl State {
         table(&["TABLE_NAME", "COLUMN_NAME", "DATA_TYPE", "LENGTH", "PRECISION", "SCALE", "IS_NULLABLE"], &rows)
     }
 
-    fn view_columns(&self, tokens: &[String]) -> Table {
-        let view = tokens
+    fn describe_columns(&self, name: &str) -> Table {
+        let columns = self.columns.get(name).map(Vec::as_slice).unwrap_or_default();
+        let rows: Vec<[&str; 3]> = columns
             .iter()
-            .find_map(|token| self.columns.iter().find(|(name, _)| name.rsplit('.').next() == Some(token)));
-        let rows: Vec<Vec<&str>> =
-            view.map(|(_, columns)| columns.iter().map(|(name, ..)| vec![name.as_str()]).collect()).unwrap_or_default();
-        table(&["COLUMN_NAME"], &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+            .map(|(name, data_type, is_nullable)| {
+                let data_type = match data_type.as_str() {
+                    "VARCHAR" => "VARCHAR(16777216)",
+                    "NUMBER" => "NUMBER(38,0)",
+                    "" => "VARIANT",
+                    other => other,
+                };
+                [name.as_str(), data_type, if *is_nullable { "Y" } else { "N" }]
+            })
+            .collect();
+        table(&["name", "type", "null?"], &rows.iter().map(<[&str; 3]>::as_slice).collect::<Vec<_>>())
     }
 }
 

@@ -6,13 +6,15 @@
 mod found;
 mod memory;
 mod plan;
+mod refused;
 mod verify;
 
 use std::future::Future;
 
-pub use self::found::{Found, Integration};
+pub use self::found::{Found, Integration, public_keys};
 pub use self::memory::{IAM_USER_ARN, Memory, NOTIFICATION_CHANNEL};
-pub use self::plan::{Plan, Planned, Refused, plan};
+pub use self::plan::{Plan, Planned, plan};
+pub use self::refused::Refused;
 pub use self::verify::{Check, Outcome, verify};
 use crate::ddl::{By, Kind, Paths, Settings, quoted_path};
 use crate::error::SessionError;
@@ -59,11 +61,13 @@ pub struct Handshake {
     pub iam_user_arn: Option<String>,
     /// Where the pipe wants to hear of objects: its notification_channel.
     pub notification_channel: Option<String>,
+    /// Whether the service user has any public key.
+    pub has_key: bool,
 }
 
 /// Makes what is planned, in its order; `made` hears of each step that is done.
 ///
-/// The pipe may have to wait for a role in AWS that trusts the integration, so its refusal is an answer and no error:
+/// The pipe may have to wait for a role in AWS that trusts the integration, so that refusal is an answer and no error:
 /// what comes after it is left out then.
 ///
 /// # Errors
@@ -74,25 +78,61 @@ pub async fn apply(
     plan: &Plan,
     mut made: impl FnMut(&Planned),
 ) -> Result<Option<AccountError>, AccountError> {
-    let mut role = None;
+    // What it has logged in with.
+    let mut role = By::Administrator;
+    let mut outcome = Ok(None);
     for step in &plan.steps {
-        if role != Some(step.by) {
-            account.run(&step.by.use_role(settings), &[]).await?;
-            role = Some(step.by);
+        if role != step.by {
+            outcome = take_on(account, settings, step.by).await.map(|()| None);
+            if outcome.is_err() {
+                break;
+            }
+            role = step.by;
         }
         match account.run(&step.statement, &[]).await {
             Ok(_) => made(step),
-            Err(error) if step.is_pipe => {
-                account.run(&By::Administrator.use_role(settings), &[]).await?;
-                return Ok(Some(error));
+            Err(error) if step.is_pipe && is_not_trusted(&error) => {
+                outcome = Ok(Some(error));
+                break;
             }
-            Err(error) => return Err(AccountError { what: format!("failed to make {}: {error}", step.what), ..error }),
+            Err(error) => {
+                outcome = Err(AccountError { what: format!("failed to make {}: {error}", step.what), ..error });
+                break;
+            }
         }
     }
-    if role.is_some() {
-        account.run(&By::Administrator.use_role(settings), &[]).await?;
+    if role == By::Administrator {
+        return outcome;
     }
-    Ok(None)
+    // Also after a failure, which is the one to hear of: the handshake is asked for in this session.
+    let back = take_on(account, settings, By::Administrator).await;
+    outcome.and_then(|late| back.map(|()| late))
+}
+
+async fn take_on(account: &impl Account, settings: &Settings, by: By) -> Result<(), AccountError> {
+    let sql = by.use_role(settings);
+    let error = match account.run(&sql, &[]).await {
+        Ok(_) => return Ok(()),
+        Err(error) => error,
+    };
+    Err(AccountError {
+        what: format!("failed to {sql}: {error}"),
+        code: error.code,
+        remedy: Some(format!(
+            "log in with what is not limited to one role: a programmatic access token without ROLE_RESTRICTION, an OAuth \
+             token of scope session:role-any, a key or a password; {} needs {}",
+            settings.administrator_role, settings.owner_role
+        )),
+    })
+}
+
+/// Whether AWS did not let Snowflake in, which is so until Terraform knows who that is.
+///
+/// Source: public logs, `003167 (42601): Error assuming AWS_ROLE: … is not authorized to perform: sts:AssumeRole` and
+/// `091003 (22000): Failure using stage area. Cause: [Access Denied (Status Code: 403; Error Code: AccessDenied)]`.
+fn is_not_trusted(error: &AccountError) -> bool {
+    let said = error.what.to_lowercase();
+    ["assuming aws_role", "assumerole", "access denied", "accessdenied"].iter().any(|word| said.contains(word))
 }
 
 /// Reads what Terraform has to know.
@@ -106,6 +146,7 @@ pub async fn handshake(
 ) -> Result<Handshake, AccountError> {
     let found = Found::read(account, settings, pipeline).await?;
     Ok(Handshake {
+        has_key: found.keys.iter().any(Option::is_some),
         iam_user_arn: found.integration.and_then(|integration| integration.iam_user_arn),
         notification_channel: found.notification_channel,
     })

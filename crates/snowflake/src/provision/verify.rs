@@ -2,6 +2,7 @@
 
 use landfall_core::Pipeline;
 use landfall_core::pipeline::{Column, DataType};
+use rsa::rand_core::RngCore as _;
 use serde_json::Value;
 
 use super::found::{Found, cell, named, show};
@@ -11,8 +12,12 @@ use crate::merge::merge;
 use crate::schema_change::{self, Deployed, deployed_query};
 use crate::sql::literal;
 
-/// A table that is this session's alone and goes with it.
+/// A table that is this session's alone and goes with it. With what is random after it, it hides no table of the
+/// schema's, whatever that holds.
 const SCRATCH: &str = "LANDFALL_SCRATCH";
+
+/// How long upsert lets a statement run. A session's limit does not raise its warehouse's.
+const UPSERT_STATEMENT_SECONDS: u64 = 40;
 
 /// A moment between the bounds that the scratch row is searched in.
 const ARRIVED: &str = "2026-01-01 00:00:00.000";
@@ -162,7 +167,23 @@ async fn warehouse(account: &impl Account, settings: &Settings) -> Check {
         let sql = format!("ALTER WAREHOUSE {} SET AUTO_RESUME = TRUE", crate::sql::quoted(&settings.warehouse));
         return Check::fault(WHAT, fault, sql);
     }
-    Check::ok(WHAT, format!("{}, {}, suspends after {} s", settings.warehouse, value("size"), value("auto_suspend")))
+    let mut detail = format!("{}, {}, suspends after {} s", settings.warehouse, value("size"), value("auto_suspend"));
+    // Whether a role that only uses the warehouse may see it is not documented, so a refusal is none of its faults.
+    let name = crate::sql::quoted(&settings.warehouse);
+    let limit = format!("SHOW PARAMETERS LIKE 'STATEMENT_TIMEOUT_IN_SECONDS' IN WAREHOUSE {name}");
+    let limit = account.run(&limit, &[]).await.ok().and_then(|answer| cell(&answer, 0, "value")?.parse().ok());
+    match limit {
+        Some(seconds @ 1..UPSERT_STATEMENT_SECONDS) => {
+            let fault = format!(
+                "{} ends a statement after {seconds} s, and upsert's may take {UPSERT_STATEMENT_SECONDS}",
+                settings.warehouse
+            );
+            return Check::fault(WHAT, fault, format!("ALTER WAREHOUSE {name} SET STATEMENT_TIMEOUT_IN_SECONDS = 300"));
+        }
+        Some(seconds) => detail.push_str(&format!(", ends a statement after {seconds} s")),
+        None => {}
+    }
+    Check::ok(WHAT, detail)
 }
 
 async fn tables(account: &impl Account, pipeline: &Pipeline) -> Check {
@@ -189,7 +210,7 @@ async fn tables(account: &impl Account, pipeline: &Pipeline) -> Check {
 /// The very statement of upsert, twice: the second time it must find the row.
 async fn scratch(account: &impl Account, pipeline: &Pipeline) -> Result<(), AccountError> {
     let mut scratch = pipeline.clone();
-    SCRATCH.clone_into(&mut scratch.snowflake.streaming_table);
+    scratch.snowflake.streaming_table = format!("{SCRATCH}_{:016X}", rsa::rand_core::OsRng.next_u64());
     let path = Paths::of(&scratch).streaming;
     let name = quoted_path(&path);
     account.run(&format!("CREATE TEMPORARY TABLE {name} (\n  {}\n)", objects::columns(pipeline)), &[]).await?;

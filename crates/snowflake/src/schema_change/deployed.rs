@@ -89,6 +89,30 @@ pub fn deployed_query(pipeline: &Pipeline) -> String {
     )
 }
 
+/// The columns in the answer to DESC TABLE or DESC VIEW, which takes no warehouse.
+pub fn described(answer: &Table) -> Vec<DeployedColumn> {
+    let index = |column: &str| answer.columns.iter().position(|name| name.eq_ignore_ascii_case(column));
+    let indexes = [index("name"), index("type"), index("null?")];
+    let columns = answer.rows.iter().filter_map(|row| {
+        let [name, data_type, nullable] = indexes.map(|index| row.get(index?)?.as_deref());
+        Some(DeployedColumn {
+            name: name?.to_owned(),
+            data_type: described_type(data_type?),
+            is_nullable: nullable? == "Y",
+        })
+    });
+    columns.collect()
+}
+
+/// `VARCHAR(16777216)` and `TIMESTAMP_NTZ(9)` as [`DeployedColumn`] has them.
+fn described_type(described: &str) -> String {
+    match described.strip_suffix(')').and_then(|text| text.split_once('(')) {
+        Some(("VARCHAR", length)) => data_type("TEXT", length, "", ""),
+        Some((timestamp @ "TIMESTAMP_NTZ", _)) => timestamp.to_owned(),
+        _ => described.to_owned(),
+    }
+}
+
 /// The catalogue's words for a type in those of DDL.
 ///
 /// Source: Snowflake SQL reference, "COLUMNS view": DATETIME_PRECISION is "not applicable", so it is not asked for.
@@ -133,6 +157,30 @@ mod tests {
         check(["TEXT", "100", "", ""], "VARCHAR(100)");
         check(["TIMESTAMP_NTZ", "", "", ""], "TIMESTAMP_NTZ");
         check(["VARIANT", "", "", ""], "VARIANT");
+    }
+
+    #[test]
+    fn a_description_is_in_the_same_words() {
+        let row = |cells: [&str; 3]| cells.map(|cell| Some(cell.to_owned())).to_vec();
+        let answer = Table {
+            columns: ["name", "type", "null?"].map(str::to_owned).to_vec(),
+            rows: vec![
+                row(["A", "VARCHAR(16777216)", "N"]),
+                row(["B", "VARCHAR(100)", "Y"]),
+                row(["C", "TIMESTAMP_NTZ(3)", "N"]),
+                row(["D", "NUMBER(38,0)", "Y"]),
+                row(["E", "VARIANT", "Y"]),
+            ],
+            ..Table::default()
+        };
+
+        let types: Vec<_> =
+            described(&answer).into_iter().map(|column| (column.data_type, column.is_nullable)).collect();
+
+        let expected = [("VARCHAR", false), ("VARCHAR(100)", true), ("TIMESTAMP_NTZ", false)];
+        let expected = expected.into_iter().chain([("NUMBER(38,0)", true), ("VARIANT", true)]);
+        assert_eq!(types, expected.map(|(name, nullable)| (name.to_owned(), nullable)).collect::<Vec<_>>());
+        assert_eq!(described(&Table { columns: vec!["name".to_owned()], ..answer }), []);
     }
 
     #[test]

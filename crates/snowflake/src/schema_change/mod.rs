@@ -12,7 +12,7 @@ use std::fmt;
 use landfall_core::Pipeline;
 use landfall_core::pipeline::Column;
 
-pub use self::deployed::{Deployed, DeployedColumn, deployed_query};
+pub use self::deployed::{Deployed, DeployedColumn, deployed_query, described};
 pub use self::refusal::{Refusal, SchemaError};
 use crate::sql::{column_type, in_schema, quoted};
 
