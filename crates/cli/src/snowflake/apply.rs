@@ -6,11 +6,12 @@ use std::process::ExitCode;
 
 use clap::Args;
 use landfall_core::Pipeline;
-use landfall_snowflake::ddl::Settings;
+use landfall_snowflake::ddl::{Kind, Settings};
+use landfall_snowflake::key::PublicKey;
 use landfall_snowflake::provision::{self, Account, AccountError, Found, Handshake, Plan};
 
 use super::outputs::{Outputs, OutputsOptions};
-use super::{NameOptions, PUBLIC_KEY_FILE, administrator, confirmed, public_key};
+use super::{NameOptions, PUBLIC_KEY_FILE, administrator, confirmed, public_key, tfvars};
 use crate::console::{self, Progress, program, shell_word};
 use crate::failure::Failure;
 use crate::interrupt::{stopped, unless_stopped};
@@ -19,6 +20,8 @@ use crate::pipeline_file;
 /// Logs in as an administrator, shows what it would make and, once that is confirmed, makes it: roles, warehouse, the
 /// service user, database, integration, tables, columns of new fields, views, stage and pipe. Run again, it changes
 /// nothing. It replaces nothing but views, and refuses what would lose rows or a load history, with the SQL to run by hand.
+///
+/// Whoever logs in must be able to take on another role: a token that is limited to one does not do.
 ///
 /// Then it writes snowflake.auto.tfvars.json, for terraform apply to connect the bucket with the account.
 #[derive(Debug, Clone, Args)]
@@ -42,11 +45,13 @@ pub(super) struct ApplyOptions {
     #[command(flatten)]
     outputs: OutputsOptions,
 
-    /// The service user's public key [default: landfall_key.pub, if it is in this folder].
+    /// The service user's public key, in a free place beside another [default: landfall_key.pub, if it is in this folder
+    /// and the user is new or has no key at all].
     #[arg(long, value_name = "FILE")]
     public_key: Option<PathBuf>,
 
-    /// What Terraform is told [default: snowflake.auto.tfvars.json, beside Terraform's files].
+    /// What Terraform is told [default: snowflake.auto.tfvars.json, beside Terraform's files; in this folder with
+    /// --outputs].
     #[arg(long, value_name = "FILE")]
     tfvars: Option<PathBuf>,
 
@@ -63,15 +68,45 @@ pub(super) async fn run(options: &ApplyOptions) -> anyhow::Result<ExitCode> {
     let pipeline = pipeline_file::load(options.names.pipeline.as_deref())?.pipeline;
     let outputs = options.outputs.read()?;
     let mut settings = settings(options, &pipeline, &outputs)?;
-    let get = |name: &str| {
-        let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-        value.or_else(|| outputs.get("snowflake_account").filter(|_| name == "SNOWFLAKE_ACCOUNT").map(str::to_owned))
-    };
+    let get = environment(&outputs)?;
     let session = administrator::session(&get, &pipeline, &mut settings)?;
+    let place = Place {
+        account: get("SNOWFLAKE_ACCOUNT").unwrap_or_default(),
+        user: get("SNOWFLAKE_ADMIN_USER").unwrap_or_default(),
+        tfvars: options.outputs.tfvars(options.tfvars.as_deref()),
+    };
     let progress = Progress::new();
-    let applied = unless_stopped(apply(options, &session, &pipeline, &settings, &progress)).await;
+    let applied = unless_stopped(apply(options, &session, &pipeline, settings, &place, &progress)).await;
     progress.clear();
     applied.unwrap_or_else(|| Ok(stopped(&progress)))
+}
+
+/// Where all of it happens.
+struct Place {
+    account: String,
+    user: String,
+    tfvars: PathBuf,
+}
+
+/// The environment, or else what Terraform says of the account.
+///
+/// # Errors
+/// They name two: one of them is left over from something else.
+pub(super) fn environment(outputs: &Outputs) -> anyhow::Result<impl Fn(&str) -> Option<String> + use<>> {
+    let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let deployed = outputs.get("snowflake_account").map(str::to_owned);
+    if let (Some(here), Some(there)) = (set("SNOWFLAKE_ACCOUNT"), &deployed)
+        && !here.eq_ignore_ascii_case(there)
+    {
+        return Err(Failure {
+            what: format!(
+                "failed to choose an account: SNOWFLAKE_ACCOUNT is {here}, and Terraform deployed for {there}"
+            ),
+            remedy: "unset SNOWFLAKE_ACCOUNT, or give --terraform the folder of that account's deployment".to_owned(),
+        }
+        .into());
+    }
+    Ok(move |name: &str| set(name).or_else(|| deployed.clone().filter(|_| name == "SNOWFLAKE_ACCOUNT")))
 }
 
 /// What is to be made, by the options and Terraform.
@@ -89,42 +124,89 @@ fn settings(options: &ApplyOptions, pipeline: &Pipeline, outputs: &Outputs) -> a
         }
         .into());
     }
-    let default = Path::new(PUBLIC_KEY_FILE);
-    let file = options.public_key.as_deref().or(default.exists().then_some(default));
-    settings.public_key = file.map(public_key).transpose()?.map(|key| key.base64);
+    settings.public_key = options.public_key.as_deref().map(public_key).transpose()?.map(|key| key.base64);
     Ok(settings)
+}
+
+/// The key that lies in this folder, unless one is named.
+fn key_at_hand(options: &ApplyOptions) -> anyhow::Result<Option<PublicKey>> {
+    let file = Path::new(PUBLIC_KEY_FILE);
+    if options.public_key.is_some() || !file.exists() {
+        return Ok(None);
+    }
+    public_key(file).map(Some)
+}
+
+/// Takes the key that lies in this folder where there is none yet. Beside another it may be one that was retired, or has
+/// leaked: then it is a matter of saying so.
+fn take_key(settings: &mut Settings, found: &Found, key: Option<PublicKey>) {
+    let Some(key) = key else { return };
+    if found.keys.iter().flatten().any(|fingerprint| *fingerprint == key.fingerprint) {
+        return;
+    }
+    let is_new = !found.has(Kind::User, std::slice::from_ref(&settings.user));
+    if is_new || found.has_user_without_key(settings) {
+        settings.public_key = Some(key.base64);
+        return;
+    }
+    console::print_note(&format!(
+        "{PUBLIC_KEY_FILE} ({}) is none of {}'s keys, and is left alone: --public-key {PUBLIC_KEY_FILE} puts it beside them",
+        key.fingerprint, settings.user
+    ));
 }
 
 async fn apply(
     options: &ApplyOptions,
     account: &impl Account,
     pipeline: &Pipeline,
-    settings: &Settings,
+    mut settings: Settings,
+    place: &Place,
     progress: &Progress,
 ) -> anyhow::Result<ExitCode> {
     progress.step("looking at the account");
-    let found = Found::read(account, settings, pipeline).await.map_err(failure)?;
+    let key = key_at_hand(options)?;
+    let found = Found::read(account, &settings, pipeline).await.map_err(failure)?;
+    progress.clear();
+    take_key(&mut settings, &found, key);
+    let settings = &settings;
+    progress.print(&place.described(pipeline, settings))?;
     let plan = provision::plan(pipeline, settings, &found)?;
     progress.print(&described(&plan))?;
-    if !plan.steps.is_empty() {
-        if options.dry_run {
-            return Ok(ExitCode::SUCCESS);
-        }
-        progress.clear();
-        if !confirmed("Make all of that?", options.yes)? {
-            console::print_note("nothing has been changed");
-            return Ok(ExitCode::FAILURE);
-        }
+    if options.dry_run {
+        return Ok(ExitCode::SUCCESS);
     }
-    let late = provision::apply(account, settings, &plan, |step| progress.step(&format!("made {}", step.what)));
-    let late = late.await.map_err(failure)?;
-    let handshake = provision::handshake(account, settings, pipeline).await.map_err(failure)?;
-    let tfvars = options.outputs.tfvars(options.tfvars.as_deref());
-    if !options.dry_run {
-        tell_terraform(&tfvars, &handshake)?;
+    if !plan.steps.is_empty() && !confirmed("Make all of that?", options.yes)? {
+        console::print_note("nothing has been changed");
+        return Ok(ExitCode::FAILURE);
     }
-    progress.print(&next(&handshake, late.as_ref(), settings, pipeline, &tfvars))?;
+    let applied =
+        provision::apply(account, settings, &plan, |step| progress.step(&format!("made {}", step.what))).await;
+    let handshake = match (provision::handshake(account, settings, pipeline).await, &applied) {
+        (Ok(handshake), _) => handshake,
+        (Err(error), Ok(_)) => return Err(failure(error)),
+        (Err(_), Err(_)) => Handshake::default(),
+    };
+    // After a failure, too: what is made is known, and Terraform may go on with it.
+    if applied.is_ok() || handshake.iam_user_arn.is_some() {
+        progress.print(&tfvars::tell(&place.tfvars, &handshake)?)?;
+    }
+    let late = applied.map_err(failure)?;
+    progress.print(&next(&handshake, late.as_ref(), settings, pipeline, &place.tfvars))?;
     Ok(if late.is_some() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+impl Place {
+    /// For a person, before anything is made.
+    fn described(&self, pipeline: &Pipeline, settings: &Settings) -> String {
+        let Self { account, user, tfvars } = self;
+        format!(
+            "account    {account}, as {user} with the role {}\nlanding    {}\nread with  {}\nterraform  {}\n",
+            settings.administrator_role,
+            settings.location(pipeline),
+            settings.storage_role_arn,
+            tfvars.display()
+        )
+    }
 }
 
 fn failure(error: AccountError) -> anyhow::Error {
@@ -149,27 +231,6 @@ fn described(plan: &Plan) -> String {
     text
 }
 
-/// Writes what Terraform reads by itself. What is not known yet is left out: Terraform takes it for empty.
-fn tell_terraform(file: &Path, handshake: &Handshake) -> anyhow::Result<()> {
-    let mut values = serde_json::Map::new();
-    for (name, value) in [
-        ("snowflake_iam_user_arn", &handshake.iam_user_arn),
-        ("snowflake_notification_channel", &handshake.notification_channel),
-    ] {
-        if let Some(value) = value {
-            values.insert(name.to_owned(), value.as_str().into());
-        }
-    }
-    let text = format!("{}\n", serde_json::to_string_pretty(&values)?);
-    std::fs::write(file, text).map_err(|error| {
-        Failure {
-            what: format!("failed to write {}: {error}", file.display()),
-            remedy: "name a file that can be written: --tfvars".to_owned(),
-        }
-        .into()
-    })
-}
-
 /// What to do now.
 fn next(
     handshake: &Handshake,
@@ -179,10 +240,6 @@ fn next(
     tfvars: &Path,
 ) -> String {
     let mut text = String::new();
-    let show = |value: &Option<String>| value.clone().unwrap_or_else(|| "not known yet".to_owned());
-    let _ = writeln!(text, "{}", tfvars.display());
-    let _ = writeln!(text, "  snowflake_iam_user_arn          {}", show(&handshake.iam_user_arn));
-    let _ = writeln!(text, "  snowflake_notification_channel  {}\n", show(&handshake.notification_channel));
     if let Some(error) = late {
         let _ = write!(
             text,
@@ -193,9 +250,8 @@ fn next(
         );
         return text;
     }
-    if settings.public_key.is_none() {
-        let _ =
-            writeln!(text, "{} has no public key from here: {} snowflake keygen makes one.", settings.user, program());
+    if !handshake.has_key {
+        let _ = writeln!(text, "{} has no public key yet: {} snowflake keygen makes one.", settings.user, program());
     }
     let dir = tfvars.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let _ = write!(

@@ -6,24 +6,29 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use landfall_snowflake::Secret;
-use landfall_snowflake::key::{KeyPair, Slot, set_public_key, unset_public_key};
+use landfall_snowflake::key::{KeyPair, Slot, set_public_key};
 
-use super::outputs::OutputsOptions;
+use super::outputs::{Outputs, OutputsOptions};
 use super::secrets::Secrets;
-use super::{PUBLIC_KEY_FILE, confirmed, identifier};
+use super::{PUBLIC_KEY_FILE, identifier, rotate};
 use crate::console::{self, program};
 use crate::failure::Failure;
 
 /// Makes an RSA key pair of 2048 bits. The private key goes into Secrets Manager or a file that only you can read, and is
 /// never shown; the public one into landfall_key.pub, for landfall snowflake apply, and into the ALTER USER that is printed.
 #[derive(Debug, Clone, Args)]
-#[command(after_help = "Examples:
+#[command(after_help = "Environment, for --rotate:
+  SNOWFLAKE_ADMIN_USER, …  an administrator's log-in, as for apply: the free one of the user's two public keys is looked up
+                           and set. Without it, give --slot and run the ALTER USER yourself.
+  SNOWFLAKE_ACCOUNT        organization-account [default: Terraform's snowflake_account]
+
+Examples:
   landfall snowflake keygen --terraform infra/terraform
-  landfall snowflake keygen --secret landfall/snowflake-key --rotate
+  landfall snowflake keygen --terraform infra/terraform --rotate
   landfall snowflake keygen --file landfall_key.p8")]
 pub(super) struct KeygenOptions {
     #[command(flatten)]
-    outputs: OutputsOptions,
+    pub(super) outputs: OutputsOptions,
 
     /// The secret's name or ARN [default: Terraform's snowflake_secret_arn].
     #[arg(long, value_name = "ARN")]
@@ -35,27 +40,27 @@ pub(super) struct KeygenOptions {
 
     /// Where the public key goes.
     #[arg(long, default_value = PUBLIC_KEY_FILE, value_name = "FILE")]
-    public_key: PathBuf,
+    pub(super) public_key: PathBuf,
 
     /// The user that upsert logs in as.
     #[arg(long, default_value = "LANDFALL_LOADER", value_name = "NAME", value_parser = identifier)]
-    user: String,
+    pub(super) user: String,
 
-    /// Replace the key that is in use: the new public key goes beside it, into RSA_PUBLIC_KEY_2, before the secret changes.
+    /// Replace the key that is in use: the new public key goes beside it, and has to log in before the secret changes.
     #[arg(long)]
     rotate: bool,
 
-    /// With --rotate: which of the user's two public keys is free.
-    #[arg(long, default_value = "2", requires = "rotate")]
-    slot: SlotName,
-
-    /// Do not ask whether the ALTER USER has been run.
+    /// With --rotate: which of the user's two public keys is to be replaced, never the one in use.
     #[arg(long, requires = "rotate")]
-    yes: bool,
+    pub(super) slot: Option<SlotName>,
+
+    /// Do not ask. With --rotate and an administrator's log-in.
+    #[arg(long, requires = "rotate")]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum SlotName {
+pub(super) enum SlotName {
     /// RSA_PUBLIC_KEY
     #[value(name = "1")]
     First,
@@ -64,64 +69,70 @@ enum SlotName {
     Second,
 }
 
+impl From<SlotName> for Slot {
+    fn from(name: SlotName) -> Self {
+        match name {
+            SlotName::First => Self::First,
+            SlotName::Second => Self::Second,
+        }
+    }
+}
+
 pub(super) async fn run(options: &KeygenOptions) -> anyhow::Result<ExitCode> {
-    let slot = match (options.rotate, options.slot) {
-        (true, SlotName::Second) => Slot::Second,
-        _ => Slot::First,
-    };
-    let place = place(options).await?;
-    let pair = KeyPair::generate()?;
-    let alter = set_public_key(&options.user, slot, &pair.public_key);
-    if let (true, Place::Secret(..)) = (options.rotate, &place) {
-        // Before the secret changes: a function that starts after that logs in with the new key.
-        console::print(&format!("{alter};"))?;
-        console::print_note("As an administrator, run the statement above now. The secret changes after that.");
-        if !confirmed("Has it been run?", options.yes)? {
-            console::print_note("nothing has been changed: the new key is gone");
-            return Ok(ExitCode::FAILURE);
-        }
-    }
-    write_public(&options.public_key, &pair.public_key.pem())?;
-    let stored = match &place {
-        Place::File(path) => {
-            write_private(path, &pair.private_key_pem)?;
-            path.display().to_string()
-        }
-        Place::Secret(secrets, id) => {
-            secrets.put(&pair.private_key_pem).await?;
-            id.clone()
-        }
-    };
-    let fingerprint = &pair.public_key.fingerprint;
-    console::print_note(&format!(
-        "private key  {stored}\npublic key   {}\nfingerprint  {fingerprint}\n",
-        options.public_key.display()
-    ));
+    let outputs = options.outputs.read()?;
+    let place = place(options, &outputs).await?;
     if options.rotate {
-        console::print_note(&format!(
-            "Next: {} snowflake verify; and when no function logs in with the old key any more (an hour, or at once after \
-             a deployment):\n{};",
-            program(),
-            unset_public_key(&options.user, slot.other())
-        ));
-        if matches!(place, Place::File(_)) {
-            console::print(&format!("{alter};"))?;
-        }
-        return Ok(ExitCode::SUCCESS);
+        return rotate::run(options, &outputs, &place).await;
     }
-    console::print_note(&format!("{} snowflake apply gives {} the public key; so does:", program(), options.user));
-    console::print(&format!("{alter};"))?;
+    let pair = KeyPair::generate()?;
+    place.store(&pair.private_key_pem).await?;
+    console::print(&format!("{};", set_public_key(&options.user, Slot::First, &pair.public_key)))?;
+    stored(options, &place, &pair)?;
+    console::print_note(&format!(
+        "{} snowflake apply gives {} the public key; so does the above.",
+        program(),
+        options.user
+    ));
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is done once the private key is where it belongs. Not before: a public key without its private one, in the file
+/// that `apply` reads, is a trap.
+pub(super) fn stored(options: &KeygenOptions, place: &Place, pair: &KeyPair) -> anyhow::Result<()> {
+    write_public(&options.public_key, &pair.public_key.pem())?;
+    console::print_note(&format!(
+        "private key  {}\npublic key   {}\nfingerprint  {}\n",
+        place.name(),
+        options.public_key.display(),
+        pair.public_key.fingerprint
+    ));
+    Ok(())
+}
+
 /// Where the private key goes.
-enum Place {
+pub(super) enum Place {
     File(PathBuf),
     Secret(Secrets, String),
 }
 
+impl Place {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::File(path) => path.display().to_string(),
+            Self::Secret(_, id) => id.clone(),
+        }
+    }
+
+    pub(super) async fn store(&self, pem: &Secret) -> anyhow::Result<()> {
+        match self {
+            Self::File(path) => write_private(path, pem),
+            Self::Secret(secrets, _) => secrets.put(pem).await,
+        }
+    }
+}
+
 /// Looked at before a key is made: a secret that holds one is replaced by `--rotate` alone, a file never.
-async fn place(options: &KeygenOptions) -> anyhow::Result<Place> {
+async fn place(options: &KeygenOptions, outputs: &Outputs) -> anyhow::Result<Place> {
     if let Some(path) = &options.file {
         if path.exists() {
             let what = format!("failed to write {}: it is there already", path.display());
@@ -129,7 +140,6 @@ async fn place(options: &KeygenOptions) -> anyhow::Result<Place> {
         }
         return Ok(Place::File(path.clone()));
     }
-    let outputs = options.outputs.read()?;
     let Some(id) = options.secret.as_deref().or(outputs.get("snowflake_secret_arn")) else {
         return Err(Failure {
             what: "failed to find a place for the private key".to_owned(),

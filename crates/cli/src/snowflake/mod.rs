@@ -5,7 +5,9 @@ mod apply;
 mod ddl;
 mod keygen;
 pub(crate) mod outputs;
+mod rotate;
 mod secrets;
+mod tfvars;
 mod verify;
 
 use std::io::{BufRead as _, IsTerminal as _};

@@ -2,6 +2,7 @@
 
 use aws_config::{BehaviorVersion, Region};
 use aws_sdk_secretsmanager::Client;
+use aws_sdk_secretsmanager::error::{ProvideErrorMetadata, SdkError};
 use landfall_snowflake::Secret;
 
 use crate::aws;
@@ -27,22 +28,24 @@ impl Secrets {
     /// Whether it holds anything.
     pub(super) async fn is_set(&self) -> anyhow::Result<bool> {
         let answer = self.client.describe_secret().secret_id(&self.id).send().await;
-        let answer =
-            answer.map_err(|error| aws::failure(&format!("failed to look at the secret {}", self.id), &error))?;
+        let what = format!("failed to look at the secret {}", self.id);
+        let answer = answer.map_err(|error| failure(&what, "DescribeSecret", &error))?;
         Ok(answer.version_ids_to_stages().is_some_and(|versions| !versions.is_empty()))
     }
 
     /// Makes `text` its value.
     pub(super) async fn put(&self, text: &Secret) -> anyhow::Result<()> {
         let put = self.client.put_secret_value().secret_id(&self.id).secret_string(text.expose()).send().await;
-        put.map_err(|error| aws::failure(&format!("failed to store the private key in {}", self.id), &error))?;
+        let what = format!("failed to store the private key in {}", self.id);
+        put.map_err(|error| failure(&what, "PutSecretValue", &error))?;
         Ok(())
     }
 
     /// Its value.
     pub(crate) async fn get(&self) -> anyhow::Result<Secret> {
         let answer = self.client.get_secret_value().secret_id(&self.id).send().await;
-        let answer = answer.map_err(|error| aws::failure(&format!("failed to read the secret {}", self.id), &error))?;
+        let what = format!("failed to read the secret {}", self.id);
+        let answer = answer.map_err(|error| failure(&what, "GetSecretValue", &error))?;
         match answer.secret_string() {
             Some(text) => Ok(Secret::new(text)),
             None => Err(Failure {
@@ -52,4 +55,20 @@ impl Secrets {
             .into()),
         }
     }
+}
+
+/// What Secrets Manager refused; where a right is missing, which.
+fn failure<E>(what: &str, right: &str, error: &SdkError<E>) -> anyhow::Error
+where
+    E: std::error::Error + ProvideErrorMetadata + 'static,
+{
+    if error.code() != Some("AccessDeniedException") {
+        return aws::failure(what, error);
+    }
+    let said = error.message().unwrap_or("access denied");
+    let remedy = format!(
+        "use credentials that may do it: secretsmanager:{right} on the secret; where it has a key of its own, also \
+         kms:Decrypt and kms:GenerateDataKey on that"
+    );
+    Failure { what: format!("{what}: {said}"), remedy }.into()
 }

@@ -1,5 +1,6 @@
 //! A Snowflake account and a Secrets Manager over HTTP, as a command sees them.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
@@ -7,6 +8,8 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use landfall_snowflake::provision::{Account as _, Memory};
 use serde_json::{Value, json};
 
@@ -33,6 +36,7 @@ struct Inner {
     log_ins: Mutex<Vec<Value>>,
     refusal: Mutex<Option<String>>,
     date: Mutex<Option<String>>,
+    looks_at_keys: AtomicBool,
 }
 
 impl Account {
@@ -48,6 +52,16 @@ impl Account {
     /// Refuses every log-in so.
     pub(crate) fn refuse(&self, message: &str) {
         *self.0.refusal.lock().unwrap() = Some(message.to_owned());
+    }
+
+    /// Lets the service user in with a key that it has been given, and with no other.
+    pub(crate) fn look_at_keys(&self) {
+        self.0.looks_at_keys.store(true, Ordering::Relaxed);
+    }
+
+    /// The fingerprints of the service user's keys.
+    pub(crate) async fn keys(&self) -> [Option<String>; 2] {
+        landfall_snowflake::provision::public_keys(self.memory(), "LANDFALL_LOADER").await.unwrap()
     }
 
     /// Lives at another time.
@@ -81,11 +95,26 @@ async fn front(State(account): State<Account>) -> Response {
 }
 
 async fn log_in(State(account): State<Account>, Json(body): Json<Value>) -> Json<Value> {
+    let is_known = is_known(&account, &body["data"]).await;
     account.0.log_ins.lock().unwrap().push(body);
+    if !is_known {
+        return Json(json!({"data": null, "code": "390144", "message": "JWT token is invalid.", "success": false}));
+    }
     if let Some(message) = account.0.refusal.lock().unwrap().clone() {
         return Json(json!({"data": null, "code": "390144", "message": message, "success": false}));
     }
     Json(json!({"data": {"token": "t"}, "code": null, "message": null, "success": true}))
+}
+
+/// Whether a user may log in; a token names its user and key as `ACCOUNT.USER.SHA256:…`.
+async fn is_known(account: &Account, log_in: &Value) -> bool {
+    if !account.0.looks_at_keys.load(Ordering::Relaxed) || log_in["AUTHENTICATOR"] != "SNOWFLAKE_JWT" {
+        return true;
+    }
+    let claims = log_in["TOKEN"].as_str().unwrap().split('.').nth(1).unwrap();
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap();
+    let (_, fingerprint) = claims["iss"].as_str().unwrap().rsplit_once('.').unwrap();
+    account.keys().await.iter().flatten().any(|key| key == fingerprint)
 }
 
 async fn query(State(account): State<Account>, Json(body): Json<Value>) -> Json<Value> {

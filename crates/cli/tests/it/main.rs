@@ -5,6 +5,7 @@
 )]
 
 mod account;
+mod apply;
 mod check;
 mod demo;
 mod dev;
@@ -17,6 +18,7 @@ mod readme;
 mod reconcile;
 mod recovery;
 mod replay;
+mod rotate;
 mod secrets;
 mod snowflake;
 mod sql;

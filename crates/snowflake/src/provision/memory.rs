@@ -205,8 +205,15 @@ impl State {
 
     fn set_key(&mut self, tokens: &[String]) {
         let key = ("USER".to_owned(), tokens[2].clone());
-        if let (Some(user), [.., property, _, value]) = (self.objects.get_mut(&key), tokens) {
-            user.insert(property.clone(), value.clone());
+        let Some(user) = self.objects.get_mut(&key) else { return };
+        match tokens {
+            [.., unset, property] if unset == "UNSET" => {
+                user.remove(property);
+            }
+            [.., property, _, value] => {
+                user.insert(property.clone(), value.clone());
+            }
+            _ => {}
         }
     }
 
