@@ -80,7 +80,8 @@ impl Found {
         if found.has(Kind::User, std::slice::from_ref(&settings.user)) {
             let user = describe_user(account, &settings.user).await?;
             found.keys = fingerprints(&settings.user, &user)?;
-            found.user_type = property(&user, "TYPE").flatten();
+            // One that was made without a type is a person's.
+            found.user_type = property(&user, "TYPE").map(|sort| sort.unwrap_or_else(|| "PERSON".to_owned()));
         }
         if found.has(Kind::Integration, std::slice::from_ref(&settings.integration)) {
             let answer = account.run(&format!("DESC INTEGRATION {}", quoted(&settings.integration)), &[]).await?;
@@ -166,15 +167,17 @@ impl Found {
             match object.kind {
                 Kind::Stage => self.stage_url = cell(&answer, row, "url"),
                 Kind::Pipe => self.notification_channel = cell(&answer, row, "notification_channel"),
-                Kind::Table | Kind::View => {
-                    let columns = columns(account, object.kind, &object.path).await?;
-                    let names = || columns.iter().map(|column| column.name.clone()).collect();
-                    match &object.path {
-                        path if *path == paths.streaming => self.deployed.streaming = columns,
-                        path if *path == paths.microbatch => self.deployed.microbatch = columns,
-                        path if *path == paths.streaming_view => self.views[0] = names(),
-                        _ => self.views[1] = names(),
-                    }
+                Kind::Table => {
+                    let columns = columns(account, Kind::Table, &object.path).await?;
+                    let deployed = &mut self.deployed;
+                    let is_streaming = object.path == paths.streaming;
+                    *(if is_streaming { &mut deployed.streaming } else { &mut deployed.microbatch }) = columns;
+                }
+                Kind::View => {
+                    // One whose table has gone cannot be described. It holds nothing, and is replaced.
+                    let columns = columns(account, Kind::View, &object.path).await.unwrap_or_default();
+                    self.views[usize::from(object.path != paths.streaming_view)] =
+                        columns.into_iter().map(|column| column.name).collect();
                 }
                 _ => {}
             }

@@ -303,3 +303,17 @@ async fn a_user_who_is_called_like_a_role_has_not_what_the_role_has() {
 
     assert_eq!(made, ["+ role LANDFALL_LOADER to role SYSADMIN", "+ role LANDFALL_LOADER to user LANDFALL_LOADER"]);
 }
+
+#[tokio::test]
+async fn a_view_that_cannot_be_described_is_made_anew() {
+    let (memory, pipeline, settings) = (Memory::default(), default_pipeline(), settings());
+    applied(&memory, &pipeline, &settings).await;
+    memory.refuse("DESC VIEW", refusal("Failure during expansion of view"));
+
+    let made = applied(&memory, &pipeline, &settings).await;
+
+    assert_eq!(
+        made,
+        [format!("+ view {TABLE}_DEDUPLICATED"), format!("+ view {}_DEDUPLICATED", PIPE.trim_end_matches("_PIPE"))]
+    );
+}

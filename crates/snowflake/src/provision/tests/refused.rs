@@ -145,7 +145,10 @@ async fn a_persons_user_is_refused() {
             memory.answer("DESC USER", &["property", "value"], &rows);
         }
     };
-    let said = refused(user("PERSON")).await;
-    assert!(said.contains("the user LANDFALL_LOADER is of type PERSON and not SERVICE"), "{said}");
-    assert!(said.ends_with("ALTER USER \"LANDFALL_LOADER\" SET TYPE = SERVICE;"), "{said}");
+    // Of one that was made without a type, it is null.
+    for sort in ["PERSON", "null"] {
+        let said = refused(user(sort)).await;
+        assert!(said.contains("the user LANDFALL_LOADER is of type PERSON and not SERVICE"), "{said}");
+        assert!(said.ends_with("ALTER USER \"LANDFALL_LOADER\" SET TYPE = SERVICE;"), "{said}");
+    }
 }
