@@ -172,3 +172,17 @@ async fn a_secret_that_holds_a_key_is_replaced_when_told_so_alone() {
     assert!(text(&refused.stderr).contains("holds one, and functions may be using it\ntry: give --rotate"));
     assert_eq!((refused.status.code(), secrets.value().as_deref()), (Some(1), Some("the old key")));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_account_to_try_the_key_in_nothing_begins() {
+    let (dir, secrets) = (folder(), SecretsManager::default());
+    let url = secrets.serve().await;
+    secrets.set("the old key");
+
+    let output =
+        run(keygen(dir.path(), &url, &["--secret", "landfall/snowflake-key", "--rotate", "--slot", "2"])).await;
+
+    let said = text(&output.stderr);
+    assert!(said.contains("failed to find the account: the new key has to log in"), "{said}");
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(1), ""));
+}
