@@ -1,4 +1,4 @@
-# `landfall snowflake apply` reads landing_bucket to region; nothing here is secret.
+# What `landfall` reads with --terraform, and what producers and people need. Nothing here is secret.
 
 output "landing_bucket" {
   description = "Bucket of the landing zone."
@@ -8,6 +8,11 @@ output "landing_bucket" {
 output "landing_prefix" {
   description = "Prefix of the landing zone, without a slash at its end, as in pipeline.toml."
   value       = local.landing_prefix
+}
+
+output "dead_letter_prefix" {
+  description = "Prefix of the dead letters in the same bucket, as in pipeline.toml."
+  value       = local.dead_letter_prefix
 }
 
 output "storage_role_arn" {
@@ -35,6 +40,26 @@ output "snowflake_account" {
   value       = var.snowflake_account
 }
 
+output "snowflake_user" {
+  description = "The user that upsert logs in as; landfall snowflake apply makes it."
+  value       = var.snowflake_user
+}
+
+output "snowflake_role" {
+  description = "The role that upsert uses; empty: the user's default."
+  value       = var.snowflake_role
+}
+
+output "snowflake_warehouse" {
+  description = "The warehouse that upsert uses; empty: the user's default."
+  value       = var.snowflake_warehouse
+}
+
+output "snowflake_url" {
+  description = "The account's URL; empty: its usual one."
+  value       = var.snowflake_url
+}
+
 output "phase" {
   description = "1: waits for landfall snowflake apply. 2: connected to Snowflake, and reading the stream unless mapping_enabled is false."
   value       = local.connected ? 2 : 1
@@ -48,6 +73,11 @@ output "stream" {
 output "stream_arn" {
   description = "ARN of the stream, for the producers' policies."
   value       = aws_kinesis_stream.this.arn
+}
+
+output "key_arn" {
+  description = "ARN of the customer key, for the producers' policies (kms:GenerateDataKey); null without one."
+  value       = local.key_arn
 }
 
 output "orchestrator_function" {

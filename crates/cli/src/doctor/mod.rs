@@ -17,7 +17,7 @@ use landfall_upsert::config::{Config, PrivateKey};
 use crate::console::{self, Progress};
 use crate::interrupt::{stopped, unless_stopped};
 use crate::snowflake::outputs::{Outputs, OutputsOptions};
-use crate::snowflake::service_environment;
+use crate::snowflake::{Named, service_environment};
 use crate::{checks, pipeline_file};
 
 /// Looks at what is most often wrong: pipeline.toml, AWS credentials and region, bucket, stream, mapping, secret, the
@@ -122,7 +122,7 @@ const INSIDE: [&str; 6] = ["rights", "warehouse", "tables", "a row", "stage", "p
 /// The account, from the outside in.
 async fn account(outputs: &Outputs, pipeline: Option<&Pipeline>) -> Vec<Check> {
     let unknown = |why: &str| ACCOUNT.iter().chain(&INSIDE).map(|what| Check::unknown(what, why)).collect::<Vec<_>>();
-    let get = service_environment(outputs);
+    let get = service_environment(outputs, Named::default());
     if get("SNOWFLAKE_ACCOUNT").is_none() {
         return unknown("SNOWFLAKE_ACCOUNT is not set");
     }

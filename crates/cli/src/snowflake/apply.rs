@@ -32,7 +32,7 @@ use crate::pipeline_file;
   SNOWFLAKE_ADMIN_PASSWORD          a password, or a programmatic access token; SNOWFLAKE_ADMIN_PASSCODE for a second factor
   SNOWFLAKE_ADMIN_TOKEN             an OAuth access token
   SNOWFLAKE_ADMIN_ROLE              [default: ACCOUNTADMIN]
-  SNOWFLAKE_URL                     for PrivateLink
+  SNOWFLAKE_URL                     for PrivateLink [default: Terraform's snowflake_url]
 
 Examples:
   landfall snowflake apply --terraform infra/terraform --dry-run
@@ -92,10 +92,9 @@ struct Place {
 ///
 /// # Errors
 /// They name two: one of them is left over from something else.
-pub(super) fn environment(outputs: &Outputs) -> anyhow::Result<impl Fn(&str) -> Option<String> + use<>> {
+pub(super) fn environment(outputs: &Outputs) -> anyhow::Result<impl Fn(&str) -> Option<String>> {
     let set = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let deployed = outputs.get("snowflake_account").map(str::to_owned);
-    if let (Some(here), Some(there)) = (set("SNOWFLAKE_ACCOUNT"), &deployed)
+    if let (Some(here), Some(there)) = (set("SNOWFLAKE_ACCOUNT"), outputs.get("snowflake_account"))
         && !here.eq_ignore_ascii_case(there)
     {
         return Err(Failure {
@@ -106,12 +105,13 @@ pub(super) fn environment(outputs: &Outputs) -> anyhow::Result<impl Fn(&str) -> 
         }
         .into());
     }
-    Ok(move |name: &str| set(name).or_else(|| deployed.clone().filter(|_| name == "SNOWFLAKE_ACCOUNT")))
+    let deployed = |name: &str| outputs.variable(name).filter(|value| !value.is_empty()).map(str::to_owned);
+    Ok(move |name: &str| set(name).or_else(|| deployed(name)))
 }
 
 /// What is to be made, by the options and Terraform.
 fn settings(options: &ApplyOptions, pipeline: &Pipeline, outputs: &Outputs) -> anyhow::Result<Settings> {
-    let mut settings = options.names.settings();
+    let mut settings = options.names.settings(outputs)?;
     let [bucket, role, external_id] = outputs.all(["landing_bucket", "storage_role_arn", "storage_external_id"])?;
     (settings.landing_bucket, settings.storage_role_arn, settings.external_id) = (bucket, role, external_id);
     let prefix = &pipeline.landing.prefix;

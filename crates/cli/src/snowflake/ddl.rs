@@ -43,7 +43,7 @@ pub(super) struct DdlOptions {
 pub(super) fn run(options: &DdlOptions) -> anyhow::Result<ExitCode> {
     let pipeline = pipeline_file::load(options.names.pipeline.as_deref())?.pipeline;
     let outputs = options.outputs.read()?;
-    let mut settings = options.names.settings();
+    let mut settings = options.names.settings(&outputs)?;
     for (setting, given, output) in [
         (&mut settings.landing_bucket, &options.landing_bucket, "landing_bucket"),
         (&mut settings.storage_role_arn, &options.storage_role_arn, "storage_role_arn"),

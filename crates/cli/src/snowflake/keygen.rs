@@ -10,7 +10,7 @@ use landfall_snowflake::key::{KeyPair, Slot, set_public_key};
 
 use super::outputs::{Outputs, OutputsOptions};
 use super::secrets::Secrets;
-use super::{PUBLIC_KEY_FILE, identifier, rotate};
+use super::{PUBLIC_KEY_FILE, USER, identifier, name, rotate};
 use crate::console::{self, program};
 use crate::failure::Failure;
 
@@ -42,9 +42,9 @@ pub(super) struct KeygenOptions {
     #[arg(long, default_value = PUBLIC_KEY_FILE, value_name = "FILE")]
     pub(super) public_key: PathBuf,
 
-    /// The user that upsert logs in as.
-    #[arg(long, default_value = "LANDFALL_LOADER", value_name = "NAME", value_parser = identifier)]
-    pub(super) user: String,
+    /// The user that upsert logs in as [default: Terraform's snowflake_user, or else LANDFALL_LOADER].
+    #[arg(long, value_name = "NAME", value_parser = identifier)]
+    user: Option<String>,
 
     /// Replace the key that is in use: the new public key goes beside it, and has to log in before the secret changes.
     #[arg(long)]
@@ -80,18 +80,19 @@ impl From<SlotName> for Slot {
 
 pub(super) async fn run(options: &KeygenOptions) -> anyhow::Result<ExitCode> {
     let outputs = options.outputs.read()?;
+    let user = name(options.user.as_deref(), &outputs, "snowflake_user", USER)?;
     let place = place(options, &outputs).await?;
     if options.rotate {
-        return rotate::run(options, &outputs, &place).await;
+        return rotate::run(options, &user, &outputs, &place).await;
     }
     let pair = KeyPair::generate()?;
     place.store(&pair.private_key_pem).await?;
-    console::print(&format!("{};", set_public_key(&options.user, Slot::First, &pair.public_key)))?;
+    console::print(&format!("{};", set_public_key(&user, Slot::First, &pair.public_key)))?;
     stored(options, &place, &pair)?;
     console::print_note(&format!(
         "{} snowflake apply gives {} the public key; so does the above.",
         program(),
-        options.user
+        user
     ));
     Ok(ExitCode::SUCCESS)
 }

@@ -18,8 +18,9 @@ use clap::{Args, Subcommand};
 use landfall_snowflake::ddl::Settings;
 use landfall_snowflake::key::PublicKey;
 
+use self::outputs::Outputs;
 pub(crate) use self::secrets::Secrets;
-pub(crate) use self::verify::service_environment;
+pub(crate) use self::verify::{Named, service_environment};
 use crate::console;
 use crate::failure::Failure;
 
@@ -70,17 +71,17 @@ struct NameOptions {
     #[arg(long, default_value = "LANDFALL_OWNER", value_name = "NAME", value_parser = identifier)]
     owner_role: String,
 
-    /// The role that upsert uses: it reads and adds rows.
-    #[arg(long, default_value = "LANDFALL_LOADER", value_name = "NAME", value_parser = identifier)]
-    loader_role: String,
+    /// The role that upsert uses: it reads and adds rows [default: Terraform's snowflake_role, or else LANDFALL_LOADER].
+    #[arg(long, value_name = "NAME", value_parser = identifier)]
+    loader_role: Option<String>,
 
-    /// The user that upsert logs in as.
-    #[arg(long, default_value = "LANDFALL_LOADER", value_name = "NAME", value_parser = identifier)]
-    user: String,
+    /// The user that upsert logs in as [default: Terraform's snowflake_user, or else LANDFALL_LOADER].
+    #[arg(long, value_name = "NAME", value_parser = identifier)]
+    user: Option<String>,
 
-    /// The warehouse that runs upsert's statements.
-    #[arg(long, default_value = "LANDFALL_WH", value_name = "NAME", value_parser = identifier)]
-    warehouse: String,
+    /// The warehouse that runs upsert's statements [default: Terraform's snowflake_warehouse, or else LANDFALL_WH].
+    #[arg(long, value_name = "NAME", value_parser = identifier)]
+    warehouse: Option<String>,
 
     /// The storage integration that reads the landing bucket; each bucket has one of its own.
     #[arg(long, default_value = "LANDFALL_INTEGRATION", value_name = "NAME", value_parser = identifier)]
@@ -88,16 +89,32 @@ struct NameOptions {
 }
 
 impl NameOptions {
-    fn settings(&self) -> Settings {
-        Settings {
+    /// What is to be made: what the options say, or else what Terraform deployed the functions with. Not what the
+    /// environment says: a SNOWFLAKE_USER there may well be the person at the terminal.
+    fn settings(&self, outputs: &Outputs) -> anyhow::Result<Settings> {
+        Ok(Settings {
             owner_role: self.owner_role.clone(),
-            loader_role: self.loader_role.clone(),
-            user: self.user.clone(),
-            warehouse: self.warehouse.clone(),
+            loader_role: name(self.loader_role.as_deref(), outputs, "snowflake_role", LOADER_ROLE)?,
+            user: name(self.user.as_deref(), outputs, "snowflake_user", USER)?,
+            warehouse: name(self.warehouse.as_deref(), outputs, "snowflake_warehouse", WAREHOUSE)?,
             integration: self.integration.clone(),
             ..Settings::default()
-        }
+        })
     }
+}
+
+/// The usual names.
+const LOADER_ROLE: &str = "LANDFALL_LOADER";
+const USER: &str = "LANDFALL_LOADER";
+const WAREHOUSE: &str = "LANDFALL_WH";
+
+/// The one of these that comes first.
+fn name(given: Option<&str>, outputs: &Outputs, output: &str, usual: &str) -> anyhow::Result<String> {
+    let name = given.or(outputs.get(output)).unwrap_or(usual);
+    identifier(name).map_err(|remedy| {
+        let what = format!("failed to use {name}, which is Terraform's {output}");
+        Failure { what, remedy: format!("{remedy}; then terraform apply") }.into()
+    })
 }
 
 /// One that is the same with and without quotes, as those of pipeline.toml are.
@@ -140,6 +157,18 @@ fn confirmed(question: &str, yes: bool) -> anyhow::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_is_the_options_or_terraforms_or_the_usual_one() {
+        let outputs = Outputs::parse(r#"{"snowflake_user": {"value": "FROM_TERRAFORM"}, "bad": {"value": "a b"}}"#);
+        let outputs = outputs.unwrap();
+        let user = |given, output| name(given, &outputs, output, "USUAL").map_err(|error| error.to_string());
+
+        assert_eq!(user(Some("GIVEN"), "snowflake_user").unwrap(), "GIVEN");
+        assert_eq!(user(None, "snowflake_user").unwrap(), "FROM_TERRAFORM");
+        assert_eq!(user(None, "snowflake_role").unwrap(), "USUAL");
+        assert_eq!(user(None, "bad").unwrap_err(), "failed to use a b, which is Terraform's bad");
+    }
 
     #[test]
     fn a_name_is_the_same_with_and_without_quotes() {

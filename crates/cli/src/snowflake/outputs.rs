@@ -7,6 +7,7 @@ use std::process::Command;
 
 use clap::Args;
 use serde::Deserialize;
+use serde_json::Value;
 
 use crate::failure::Failure;
 
@@ -25,14 +26,24 @@ pub(crate) struct OutputsOptions {
     pub(crate) outputs: Option<PathBuf>,
 }
 
-/// Terraform's outputs by their names. Those that are no text are left out.
+/// Terraform's outputs by their names: texts, and numbers as text. The others are left out.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Outputs(BTreeMap<String, String>);
 
 #[derive(Deserialize)]
 struct Output {
-    value: serde_json::Value,
+    value: Value,
 }
+
+/// The variables that Terraform knows the values of, each with its output.
+pub(crate) const VARIABLES: [(&str, &str); 6] = [
+    ("SNOWFLAKE_ACCOUNT", "snowflake_account"),
+    ("SNOWFLAKE_URL", "snowflake_url"),
+    ("SNOWFLAKE_USER", "snowflake_user"),
+    ("SNOWFLAKE_ROLE", "snowflake_role"),
+    ("SNOWFLAKE_WAREHOUSE", "snowflake_warehouse"),
+    ("SNOWFLAKE_PRIVATE_KEY_SECRET", "snowflake_secret_arn"),
+];
 
 impl OutputsOptions {
     /// Whether any are named.
@@ -74,7 +85,13 @@ fn from_terraform(dir: &Path) -> anyhow::Result<String> {
         remedy: remedy.to_owned(),
     };
     let chdir = format!("-chdir={}", dir.display());
-    let output = Command::new("terraform").args([chdir.as_str(), "output", "-json"]).output().map_err(|error| {
+    let mut terraform = Command::new("terraform");
+    terraform.args([chdir.as_str(), "output", "-json"]);
+    // An administrator's secrets are none of Terraform's, nor of its providers'.
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SNOWFLAKE_ADMIN_")) {
+        terraform.env_remove(name);
+    }
+    let output = terraform.output().map_err(|error| {
         failure(&error.to_string(), "install terraform, or give what terraform output -json prints with --outputs FILE")
     })?;
     if !output.status.success() {
@@ -87,13 +104,23 @@ fn from_terraform(dir: &Path) -> anyhow::Result<String> {
 }
 
 impl Outputs {
-    fn parse(text: &str) -> anyhow::Result<Self> {
+    pub(super) fn parse(text: &str) -> anyhow::Result<Self> {
         let outputs: BTreeMap<String, Output> = serde_json::from_str(text).map_err(|error| Failure {
             what: format!("failed to read Terraform's outputs: {error}"),
             remedy: "give what terraform output -json prints, whole".to_owned(),
         })?;
-        let text = |(name, output): (String, Output)| Some((name, output.value.as_str()?.to_owned()));
+        let text = |(name, output): (String, Output)| match output.value {
+            Value::String(text) => Some((name, text)),
+            Value::Number(number) => Some((name, number.to_string())),
+            _ => None,
+        };
         Ok(Self(outputs.into_iter().filter_map(text).collect()))
+    }
+
+    /// What they say of one of the variables that `landfall` and the functions read; empty where it is to be left out.
+    pub(crate) fn variable(&self, name: &str) -> Option<&str> {
+        let (_, output) = VARIABLES.iter().find(|(variable, _)| *variable == name)?;
+        self.0.get(*output).map(String::as_str)
     }
 
     /// One that may be there. An empty one is not.
@@ -124,13 +151,22 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_all_at_once() {
-        let json = r#"{"a":{"sensitive":false,"type":"string","value":"x"},"b":{"value":""},"n":{"value":1}}"#;
+        let json = r#"{"a":{"sensitive":false,"type":"string","value":"x"},"b":{"value":""},"n":{"value":1},"c":{"value":null}}"#;
         let outputs = Outputs::parse(json).unwrap();
 
-        assert_eq!(outputs.all(["a"]).unwrap(), ["x"]);
+        assert_eq!(outputs.all(["a", "n"]).unwrap(), ["x", "1"]);
         let error = outputs.all(["a", "b", "c"]).unwrap_err().to_string();
         assert_eq!(error, "failed to find b, c among Terraform's outputs");
         assert!(Outputs::parse("no outputs").is_err());
+    }
+
+    #[test]
+    fn terraform_has_every_output_that_is_read() {
+        let outputs = include_str!("../../../../infra/terraform/outputs.tf");
+        let others = ["landing_bucket", "landing_prefix", "phase", "stream", "stream_arn", "event_source_mapping"];
+        for name in VARIABLES.map(|(_, output)| output).into_iter().chain(others) {
+            assert!(outputs.contains(&format!("output \"{name}\" {{")), "{name}");
+        }
     }
 
     #[test]

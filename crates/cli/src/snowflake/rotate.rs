@@ -21,9 +21,13 @@ use crate::pipeline_file;
 /// Fingerprints of the user's two keys.
 type Keys = [Option<String>; 2];
 
-pub(super) async fn run(options: &KeygenOptions, outputs: &Outputs, place: &Place) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(
+    options: &KeygenOptions,
+    user: &str,
+    outputs: &Outputs,
+    place: &Place,
+) -> anyhow::Result<ExitCode> {
     let get = apply::environment(outputs)?;
-    let user = &options.user;
     let in_use = in_use(place).await?;
     let administrator = match get("SNOWFLAKE_ADMIN_USER") {
         Some(_) => {

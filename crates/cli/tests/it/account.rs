@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -34,7 +34,9 @@ pub(crate) struct Account(Arc<Inner>);
 struct Inner {
     memory: Memory,
     log_ins: Mutex<Vec<Value>>,
+    log_in_queries: Mutex<Vec<String>>,
     refusal: Mutex<Option<String>>,
+    status: Mutex<Option<u16>>,
     date: Mutex<Option<String>>,
     looks_at_keys: AtomicBool,
 }
@@ -47,6 +49,11 @@ impl Account {
     /// The bodies of all log-ins.
     pub(crate) fn log_ins(&self) -> Vec<Value> {
         self.0.log_ins.lock().unwrap().clone()
+    }
+
+    /// What their URLs said of role and warehouse.
+    pub(crate) fn log_in_queries(&self) -> Vec<String> {
+        self.0.log_in_queries.lock().unwrap().clone()
     }
 
     /// Refuses every log-in so.
@@ -62,6 +69,11 @@ impl Account {
     /// The fingerprints of the service user's keys.
     pub(crate) async fn keys(&self) -> [Option<String>; 2] {
         landfall_snowflake::provision::public_keys(self.memory(), "LANDFALL_LOADER").await.unwrap()
+    }
+
+    /// Answers every log-in with this status and a page that is none of Snowflake's.
+    pub(crate) fn answer_log_ins_with(&self, status: u16) {
+        *self.0.status.lock().unwrap() = Some(status);
     }
 
     /// Lives at another time.
@@ -103,7 +115,17 @@ async fn log_in(State(account): State<Account>, Json(body): Json<Value>) -> Json
     if let Some(message) = account.0.refusal.lock().unwrap().clone() {
         return Json(json!({"data": null, "code": "390144", "message": message, "success": false}));
     }
-    Json(json!({"data": {"token": "t"}, "code": null, "message": null, "success": true}))
+
+async fn log_in(State(account): State<Account>, uri: Uri, Json(body): Json<Value>) -> Response {
+    account.0.log_in_queries.lock().unwrap().push(uri.query().unwrap_or_default().to_owned());
+    account.0.log_ins.lock().unwrap().push(body);
+    if let Some(status) = *account.0.status.lock().unwrap() {
+        return (StatusCode::from_u16(status).unwrap(), "<html>no</html>").into_response();
+    }
+    if let Some(message) = account.0.refusal.lock().unwrap().clone() {
+        return Json(json!({"data": null, "code": "390144", "message": message, "success": false})).into_response();
+    }
+    Json(json!({"data": {"token": "t"}, "code": null, "message": null, "success": true})).into_response()
 }
 
 /// Whether a user may log in; a token names its user and key as `ACCOUNT.USER.SHA256:…`.

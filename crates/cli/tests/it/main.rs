@@ -12,6 +12,7 @@ mod dev;
 mod doctor;
 mod init;
 mod messages;
+mod names;
 #[cfg(target_os = "linux")]
 mod processes;
 mod readme;

@@ -256,17 +256,23 @@ fn a_key_file_is_ones_own_and_never_written_over() {
     check_hidden(&first, &pem);
 }
 
+/// A Terraform that was applied in `infra`; it runs `script` first.
+#[cfg(unix)]
+pub(crate) fn terraform(dir: &Path, script: &str) {
+    use std::os::unix::fs::PermissionsExt as _;
+    let program = dir.join("terraform");
+    std::fs::create_dir(dir.join("infra")).unwrap();
+    let answer = format!("[ \"$*\" = '-chdir=infra output -json' ] && cat <<'END'\n{OUTPUTS}\nEND\n");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}{answer}")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
 async fn terraform_is_asked_itself_and_told_beside_its_files() {
-    use std::os::unix::fs::PermissionsExt as _;
     let (account, dir) = (Account::default(), folder());
     let url = account.serve().await;
-    let terraform = dir.path().join("terraform");
-    std::fs::create_dir(dir.path().join("infra")).unwrap();
-    let script = format!("#!/bin/sh\n[ \"$*\" = '-chdir=infra output -json' ] && cat <<'END'\n{OUTPUTS}\nEND\n");
-    std::fs::write(&terraform, script).unwrap();
-    std::fs::set_permissions(&terraform, std::fs::Permissions::from_mode(0o755)).unwrap();
+    terraform(dir.path(), "");
     let mut command = command(dir.path(), &["apply", "--terraform", "infra", "--yes"]);
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
     command.env("PATH", path).env("SNOWFLAKE_URL", url).env("SNOWFLAKE_ADMIN_USER", "ADA");
