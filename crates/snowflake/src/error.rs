@@ -5,6 +5,8 @@ use std::time::Duration;
 use snowflake_connector_rs::ErrorKind;
 use url::Url;
 
+use crate::session::Means;
+
 /// What becomes of the rows of a statement that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
@@ -33,6 +35,8 @@ pub enum SessionError {
         account: String,
         /// As configured.
         user: String,
+        /// What it was tried with, where a person sets the account up; none for the service user and its key.
+        administrator: Option<Means>,
         /// What happened.
         source: Cause,
     },
@@ -184,6 +188,11 @@ impl SessionError {
 
     /// What to change, for a setup fault.
     pub fn remedy(&self) -> Option<&'static str> {
+        if let Self::LogIn { administrator: Some(means), source, .. } = self
+            && let Some(remedy) = self.administrators_remedy(*means, source)
+        {
+            return Some(remedy);
+        }
         if self.fate() != Fate::Setup {
             return None;
         }
@@ -193,7 +202,8 @@ impl SessionError {
                 "give an RSA key as unencrypted PKCS#8 PEM, whole: openssl pkcs8 -topk8 -nocrypt -in key.pem"
             }
             (Self::LogIn { .. }, Some(ErrorKind::Auth)) => {
-                "check SNOWFLAKE_USER, and that its RSA_PUBLIC_KEY belongs to the private key: DESC USER, RSA_PUBLIC_KEY_FP"
+                "check SNOWFLAKE_USER, and that a public key of it belongs to the private key: DESC USER, \
+                 RSA_PUBLIC_KEY_FP and RSA_PUBLIC_KEY_2_FP"
             }
             (Self::LogIn { .. }, _) => {
                 "set SNOWFLAKE_ACCOUNT to <organization>-<account>, as in SELECT CURRENT_ORGANIZATION_NAME(), \
@@ -207,6 +217,42 @@ impl SessionError {
             }
         };
         Some(remedy)
+    }
+
+    /// The same for a person's own log-in; none where the account's name is what is wrong.
+    fn administrators_remedy(&self, means: Means, source: &Cause) -> Option<&'static str> {
+        if let (Means::Password, Cause::Elapsed(_)) = (means, source) {
+            return Some(
+                "answer the second factor in time, or set SNOWFLAKE_ADMIN_PASSCODE to the six digits that the \
+                 authenticator shows now",
+            );
+        }
+        if self.connector()?.kind() != ErrorKind::Auth {
+            return None;
+        }
+        let said = self.message();
+        Some(match means {
+            _ if said.is_some_and(|said| said.to_lowercase().contains("role '")) => {
+                "set SNOWFLAKE_ADMIN_ROLE to a role that SNOWFLAKE_ADMIN_USER has and that may make roles, users, \
+                 integrations and databases"
+            }
+            Means::Key if said.is_none() => {
+                "give SNOWFLAKE_ADMIN_PRIVATE_KEY_FILE an RSA key as unencrypted PKCS#8 PEM, whole: openssl pkcs8 -topk8 \
+                 -nocrypt -in key.pem"
+            }
+            Means::Key => {
+                "check SNOWFLAKE_ADMIN_USER, and that the key in SNOWFLAKE_ADMIN_PRIVATE_KEY_FILE is that user's: DESC USER, \
+                 RSA_PUBLIC_KEY_FP and RSA_PUBLIC_KEY_2_FP"
+            }
+            Means::Password => {
+                "check SNOWFLAKE_ADMIN_USER and SNOWFLAKE_ADMIN_PASSWORD; with a second factor, set SNOWFLAKE_ADMIN_PASSCODE \
+                 to the six digits that the authenticator shows now: each is taken once"
+            }
+            Means::Token => {
+                "get a new SNOWFLAKE_ADMIN_TOKEN, and check that it is SNOWFLAKE_ADMIN_USER's: tokens expire, and a \
+                 programmatic access token goes into SNOWFLAKE_ADMIN_PASSWORD instead"
+            }
+        })
     }
 
     /// Whether the account said no to who logged in: its user, its key, its clock, its role.

@@ -22,5 +22,5 @@ mod testing;
 pub use ddl::Script;
 pub use error::{Cause, Fate, SessionError};
 pub use merge::{MergeError, merge};
-pub use session::{Config, Credentials, Secret, Session};
+pub use session::{Config, Credentials, Means, Secret, Session};
 pub use table::{Kind, Table};

@@ -15,6 +15,9 @@ use crate::table::{Table, to_table};
 /// How long a log-in may take. The connector's own limit is two minutes, more than the whole function has.
 const LOG_IN_TIME_OUT: Duration = Duration::from_secs(8);
 
+/// The same for an administrator, who may have to find a telephone first and say yes on it.
+const ADMINISTRATORS_LOG_IN_TIME_OUT: Duration = Duration::from_secs(90);
+
 /// How long the cancellation of a statement may take.
 const CANCEL_TIME_OUT: Duration = Duration::from_secs(5);
 
@@ -55,13 +58,32 @@ pub enum Credentials {
         /// The password.
         password: Secret,
         /// The code of the moment, where the user has a second factor.
-        passcode: Option<String>,
+        passcode: Option<Secret>,
     },
     /// An OAuth access token.
     OAuth(Secret),
 }
 
+/// What kind of credentials they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// A key pair.
+    Key,
+    /// A password, or a programmatic access token in its place.
+    Password,
+    /// An OAuth access token.
+    Token,
+}
+
 impl Credentials {
+    fn means(&self) -> Means {
+        match self {
+            Self::PrivateKey(_) => Means::Key,
+            Self::Password { .. } => Means::Password,
+            Self::OAuth(_) => Means::Token,
+        }
+    }
+
     fn parts(&self) -> (&'static str, &Secret) {
         match self {
             Self::PrivateKey(key) => ("private key", key),
@@ -79,7 +101,7 @@ impl Credentials {
             Self::Password { password, passcode } => {
                 let config = connector::PasswordConfig::new(password.expose());
                 connector::AuthConfig::password(match passcode {
-                    Some(passcode) => config.with_passcode(passcode),
+                    Some(passcode) => config.with_passcode(passcode.expose()),
                     None => config,
                 })
             }
@@ -120,6 +142,8 @@ pub struct Session {
     client: connector::Client,
     account: String,
     user: String,
+    means: Means,
+    is_administrator: bool,
     answer_time_out: Duration,
     current: Mutex<Option<connector::Session>>,
 }
@@ -160,9 +184,18 @@ impl Session {
             client: connector::Client::new(client_config).map_err(|e| configure(e.into()))?,
             account: config.account,
             user: config.user,
+            means: config.credentials.means(),
+            is_administrator: false,
             answer_time_out,
             current: Mutex::new(None),
         })
+    }
+
+    /// The same for a person who sets the account up: a log-in may take as long as a second factor does, and what is wrong
+    /// with it is told by the variables `SNOWFLAKE_ADMIN_…`.
+    #[must_use]
+    pub fn as_administrator(self) -> Self {
+        Self { is_administrator: true, ..self }
     }
 
     /// Logs in, unless that is done already. [`Session::query`] does it by itself; this is for a cold start.
@@ -207,11 +240,16 @@ impl Session {
     }
 
     async fn new_session(&self) -> Result<connector::Session, SessionError> {
-        in_time(LOG_IN_TIME_OUT, self.client.create_session()).await.map_err(|source| SessionError::LogIn {
+        in_time(self.log_in_time_out(), self.client.create_session()).await.map_err(|source| SessionError::LogIn {
             account: self.account.clone(),
             user: self.user.clone(),
+            administrator: self.is_administrator.then_some(self.means),
             source,
         })
+    }
+
+    fn log_in_time_out(&self) -> Duration {
+        if self.is_administrator { ADMINISTRATORS_LOG_IN_TIME_OUT } else { LOG_IN_TIME_OUT }
     }
 
     async fn run(&self, session: &connector::Session, sql: &str, binds: &[&str]) -> Result<Table, SessionError> {
@@ -296,6 +334,26 @@ mod tests {
         let mut bytes = vec![0; n_bytes];
         memory.read_exact(&mut bytes).unwrap();
         bytes
+    }
+
+    #[test]
+    fn a_person_has_time_for_a_second_factor_and_a_function_has_not() {
+        let config = Config {
+            account: "a".to_owned(),
+            user: "u".to_owned(),
+            credentials: Credentials::Password { password: Secret::new("p"), passcode: None },
+            base_url: None,
+            role: None,
+            warehouse: None,
+            database: None,
+            schema: None,
+            query_tag: String::new(),
+            statement_timeout: Duration::from_secs(1),
+        };
+        let limit = |session: Session| session.log_in_time_out().as_secs();
+
+        assert_eq!(limit(Session::new(config.clone()).unwrap()), 8);
+        assert_eq!(limit(Session::new(config).unwrap().as_administrator()), 90);
     }
 
     #[test]

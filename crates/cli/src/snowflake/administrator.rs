@@ -69,7 +69,7 @@ pub(super) fn session(
     if let Some(role) = &config.role {
         settings.administrator_role.clone_from(role);
     }
-    Ok(Session::new(config)?)
+    Ok(Session::new(config)?.as_administrator())
 }
 
 fn config(get: &dyn Fn(&str) -> Option<String>, pipeline: &Pipeline) -> Result<Config, ConfigError> {
@@ -85,7 +85,7 @@ fn config(get: &dyn Fn(&str) -> Option<String>, pipeline: &Pipeline) -> Result<C
     let user = variables.text(USER);
     let role = variables.text(ROLE);
     let secrets = [KEY_FILE, PASSWORD, TOKEN].map(|variable| variables.optional(variable));
-    let passcode = variables.optional(PASSCODE);
+    let passcode = variables.optional(PASSCODE).map(Secret::new);
     let credentials = match secrets {
         [Some(path), None, None] => match std::fs::read_to_string(&path) {
             Ok(pem) => Credentials::PrivateKey(Secret::new(pem)),
@@ -134,8 +134,11 @@ mod tests {
 
         let password = with(&[("SNOWFLAKE_ADMIN_PASSWORD", "p"), ("SNOWFLAKE_ADMIN_PASSCODE", "1")]).unwrap();
         assert_eq!(password.role.as_deref(), Some("ACCOUNTADMIN"));
-        let expected = Credentials::Password { password: Secret::new("p"), passcode: Some("1".to_owned()) };
+        let expected = Credentials::Password { password: Secret::new("p"), passcode: Some(Secret::new("1")) };
         assert_eq!(password.credentials, expected);
+        let shown =
+            format!("{:?}", with(&[("SNOWFLAKE_ADMIN_PASSWORD", "hidden-p"), ("SNOWFLAKE_ADMIN_PASSCODE", "314159")]));
+        assert!(!shown.contains("314159") && !shown.contains("hidden-p"), "{shown}");
         let token = with(&[("SNOWFLAKE_ADMIN_TOKEN", "t"), ("SNOWFLAKE_ADMIN_ROLE", "R")]).unwrap();
         assert_eq!((token.credentials, token.role.as_deref()), (Credentials::OAuth(Secret::new("t")), Some("R")));
         let both =

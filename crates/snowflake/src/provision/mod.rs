@@ -15,7 +15,7 @@ pub use self::found::{Found, Integration, public_keys};
 pub use self::memory::{IAM_USER_ARN, Memory, NOTIFICATION_CHANNEL};
 pub use self::plan::{Plan, Planned, plan};
 pub use self::refused::Refused;
-pub use self::verify::{Check, Outcome, verify};
+pub use self::verify::{Check, Outcome, notification_channel, verify};
 use crate::ddl::{By, Kind, Paths, Settings, quoted_path};
 use crate::error::SessionError;
 use crate::session::Session;

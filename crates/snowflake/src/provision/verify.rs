@@ -263,33 +263,79 @@ async fn stage(account: &impl Account, pipeline: &Pipeline) -> Check {
     }
 }
 
+/// Where the pipe hears of objects: the ARN of its queue. It has one as soon as it is made, whether or not anybody
+/// writes to it.
+///
+/// # Errors
+/// There is no pipe, or its state may not be seen.
+pub async fn notification_channel(account: &impl Account, pipeline: &Pipeline) -> Result<Option<String>, AccountError> {
+    let status = pipe_status(account, pipeline).await?;
+    Ok(text(&status, "notificationChannelName").map(str::to_owned))
+}
+
+async fn pipe_status(account: &impl Account, pipeline: &Pipeline) -> Result<Value, AccountError> {
+    let name = quoted_path(&Paths::of(pipeline).pipe);
+    let answer = account.run(&format!("SELECT SYSTEM$PIPE_STATUS({}) AS STATUS", literal(&name)), &[]).await?;
+    Ok(cell(&answer, 0, "STATUS").and_then(|status| serde_json::from_str(&status).ok()).unwrap_or_default())
+}
+
+fn text<'a>(status: &'a Value, key: &str) -> Option<&'a str> {
+    status.get(key).and_then(Value::as_str).filter(|text| !text.is_empty())
+}
+
 async fn pipe(account: &impl Account, pipeline: &Pipeline) -> Check {
     const WHAT: &str = "pipe";
-    let name = quoted_path(&Paths::of(pipeline).pipe);
-    let answer = match account.run(&format!("SELECT SYSTEM$PIPE_STATUS({}) AS STATUS", literal(&name)), &[]).await {
-        Ok(answer) => answer,
+    let status = match pipe_status(account, pipeline).await {
+        Ok(status) => status,
         Err(error) => return Check::failed(WHAT, error, APPLY),
     };
-    let status = cell(&answer, 0, "STATUS").unwrap_or_default();
-    let status: Value = serde_json::from_str(&status).unwrap_or_default();
-    let text = |key: &str| status.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
     let pending = status.get("pendingFileCount").and_then(Value::as_u64).unwrap_or_default();
-    match text("executionState").as_str() {
-        "RUNNING" if text("notificationChannelName").is_empty() => Check::fault(
+    let state = text(&status, "executionState").unwrap_or("in no known state");
+    match state {
+        "RUNNING" if text(&status, "notificationChannelName").is_none() => Check::fault(
             WHAT,
-            "it runs, and nobody tells it of objects",
+            "it runs, and has no queue to hear of objects on",
             "run landfall snowflake apply, then terraform apply",
         ),
-        "RUNNING" => Check::ok(WHAT, format!("RUNNING, {pending} objects pending")),
-        "PAUSED" => Check::fault(WHAT, "PAUSED", format!("ALTER PIPE {name} SET PIPE_EXECUTION_PAUSED = FALSE")),
-        other => {
-            let error = text("error");
-            let fault = format!("{other} {error}").trim().to_owned();
-            Check::fault(
-                WHAT,
-                fault,
-                format!("mend what it says, then SELECT SYSTEM$PIPE_FORCE_RESUME({})", literal(&name)),
-            )
+        "RUNNING" => {
+            let heard = match text(&status, "lastReceivedMessageTimestamp") {
+                Some(time) => format!("last told of an object at {time}"),
+                None => "not told of any yet".to_owned(),
+            };
+            Check::ok(WHAT, format!("RUNNING, {pending} objects pending, {heard}"))
         }
+        _ => {
+            let said = text(&status, "error").or(text(&status, "fault")).unwrap_or_default();
+            Check::fault(WHAT, format!("{state} {said}").trim(), remedy(state, pipeline))
+        }
+    }
+}
+
+/// What mends a pipe that does not run.
+///
+/// Source: Snowflake documentation, "SYSTEM$PIPE_STATUS" and "Managing Snowpipe".
+fn remedy(state: &str, pipeline: &Pipeline) -> String {
+    let name = quoted_path(&Paths::of(pipeline).pipe);
+    let resume = format!("ALTER PIPE {name} SET PIPE_EXECUTION_PAUSED = FALSE");
+    // It knows its stage, table and format by more than their names.
+    let anew = |first: &str| {
+        format!(
+            "{first}DROP PIPE {name}, then landfall snowflake apply. The new pipe does not know what the old one has loaded: \
+             no REFRESH on it before landfall reconcile has said what is missing"
+        )
+    };
+    match state {
+        "PAUSED" | "PAUSED_BY_ACCOUNT_ADMIN" => resume,
+        "PAUSED_BY_SNOWFLAKE_ADMIN" | "STOPPED_BY_SNOWFLAKE_ADMIN" | "STOPPED_FEATURE_DISABLED" => {
+            "ask Snowflake's support: nobody in the account can resume it".to_owned()
+        }
+        "READ_ONLY" | "FAILING_OVER" => "load in the primary account: this one is its replica".to_owned(),
+        "STALLED_STAGE_PERMISSION_ERROR" => format!(
+            "landfall snowflake apply, then terraform apply, which has the role in AWS trust the integration; then {resume}"
+        ),
+        "STOPPED_STAGE_ALTERED" => anew("set the stage back to where it led; if the pipe does not go on by itself, "),
+        "STOPPED_MISSING_TABLE" => anew("have the table back (UNDROP TABLE, or RENAME); if it is gone for good, "),
+        "STOPPED_STAGE_DROPPED" | "STOPPED_FILE_FORMAT_DROPPED" | "STOPPED_MISSING_PIPE" | "STOPPED_CLONED" => anew(""),
+        _ => format!("mend what it says, then {resume}"),
     }
 }

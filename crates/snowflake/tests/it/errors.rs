@@ -64,6 +64,38 @@ async fn a_log_in_fails_for_good_when_it_is_refused_and_for_now_when_nobody_is_t
     check(&nowhere.log_in().await.unwrap_err(), Fate::Setup, "log_in");
 }
 
+/// What an administrator is told whose log-in is refused.
+#[track_caller]
+fn check_administrator(error: &SessionError, named: &[&str]) {
+    let remedy = error.remedy().unwrap_or_default();
+    for name in named {
+        assert!(remedy.contains(name), "{name}: {remedy}");
+    }
+    assert!(!remedy.contains("SNOWFLAKE_USER") && !remedy.contains("RSA_PUBLIC_KEY belongs"), "{remedy}");
+}
+
+#[tokio::test]
+async fn an_administrator_is_told_what_is_wrong_with_what_was_given() {
+    let log_in = async |credentials: Credentials, answer: Answer| {
+        let config = Config { credentials, ..Fake::refusing_log_in(answer).config().await };
+        Session::new(config).unwrap().as_administrator().log_in().await.unwrap_err()
+    };
+    let password = Credentials::Password { password: Secret::new("p"), passcode: Some(Secret::new("123456")) };
+    let key = config(None).credentials;
+    let token = Credentials::OAuth(Secret::new("t"));
+
+    let error = log_in(password.clone(), refusal("390100")).await;
+    check_administrator(&error, &["SNOWFLAKE_ADMIN_PASSWORD", "SNOWFLAKE_ADMIN_PASSCODE"]);
+    assert_eq!(error.fate(), Fate::Setup);
+    check_administrator(&log_in(key, refusal("390144")).await, &["SNOWFLAKE_ADMIN_PRIVATE_KEY_FILE"]);
+    let no_key = Credentials::PrivateKey(Secret::new("no key"));
+    check_administrator(&log_in(no_key, refusal("390144")).await, &["SNOWFLAKE_ADMIN_PRIVATE_KEY_FILE", "PKCS#8"]);
+    check_administrator(&log_in(token, refusal("390303")).await, &["SNOWFLAKE_ADMIN_TOKEN"]);
+    // It is the account that is wrong.
+    let elsewhere = log_in(password, Answer::Status(404)).await;
+    assert!(elsewhere.remedy().unwrap().starts_with("set SNOWFLAKE_ACCOUNT to"), "{elsewhere:?}");
+}
+
 #[tokio::test]
 async fn what_is_configured_wrong_says_what_to_change() {
     let mut bad = config(Some("not a url".to_owned()));
