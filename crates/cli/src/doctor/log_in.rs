@@ -34,15 +34,19 @@ pub(super) fn diagnosed(error: &SessionError, evidence: &Evidence<'_>) -> (Strin
     }
     if has(&["incorrect username"]) {
         return (
-            format!("there is no user {user} in {account}, or it has no RSA_PUBLIC_KEY"),
-            format!("landfall snowflake apply makes it; {}", set_public_key(user, Slot::First, key)),
+            format!("there is no user {user} in {account}, or it has no public key"),
+            format!("landfall snowflake apply makes it; {}", give_key(user, key)),
         );
     }
-    if has(&["disabled", "locked"]) {
+    // Not "blocked".
+    if lower.split(|c: char| !c.is_alphanumeric()).any(|word| word == "locked") {
         return (
-            format!("the user {user} is disabled or locked"),
-            format!("ALTER USER {quoted_user} SET DISABLED = FALSE"),
+            format!("the user {user} is locked, after too many log-ins that were refused"),
+            format!("wait a quarter of an hour, or ALTER USER {quoted_user} SET MINS_TO_UNLOCK = 0"),
         );
+    }
+    if has(&["disabled"]) {
+        return (format!("the user {user} is disabled"), format!("ALTER USER {quoted_user} SET DISABLED = FALSE"));
     }
     if has(&["jwt", "token"]) || error.http_status() == Some(401) {
         if let Some(skew) = skew {
@@ -56,9 +60,9 @@ pub(super) fn diagnosed(error: &SessionError, evidence: &Evidence<'_>) -> (Strin
         return (
             format!("{account} knows no user {user} with the key {}", key.fingerprint),
             format!(
-                "as an administrator, DESC USER {quoted_user}: without such a user, landfall snowflake apply; with another \
-                 RSA_PUBLIC_KEY_FP, {}{}",
-                set_public_key(user, Slot::First, key),
+                "as an administrator, DESC USER {quoted_user}: without such a user, landfall snowflake apply; where neither \
+                 RSA_PUBLIC_KEY_FP nor RSA_PUBLIC_KEY_2_FP is that, {}{}",
+                give_key(user, key),
                 details.unwrap_or_default()
             ),
         );
@@ -68,6 +72,12 @@ pub(super) fn diagnosed(error: &SessionError, evidence: &Evidence<'_>) -> (Strin
     }
     let remedy = error.remedy().unwrap_or("try again; status.snowflake.com may know more");
     (landfall_core::chain(error), remedy.to_owned())
+}
+
+/// Either slot may hold a key that something else logs in with.
+fn give_key(user: &str, key: &PublicKey) -> String {
+    let (first, second) = (Slot::First.property(), Slot::Second.property());
+    format!("{} (with {second} instead, if {first} holds another key)", set_public_key(user, Slot::First, key))
 }
 
 /// The id of the failure, which Snowflake puts at its end: `[0ce9eb56-821d-4ca9-a774-04ae89a0cf5a]`.

@@ -1,7 +1,9 @@
 //! `landfall doctor`: what is most often wrong, before and after deployment, and what mends it.
 
+mod account;
 mod amazon;
 mod log_in;
+mod mapping;
 mod probe;
 
 use std::path::PathBuf;
@@ -9,19 +11,15 @@ use std::process::ExitCode;
 
 use clap::Args;
 use landfall_core::Pipeline;
-use landfall_snowflake::ddl::Settings;
-use landfall_snowflake::key::PublicKey;
-use landfall_snowflake::provision::{self, Check, Outcome};
-use landfall_upsert::config::{Config, PrivateKey};
+use landfall_snowflake::provision::{Check, Outcome};
 
 use crate::console::{self, Progress};
 use crate::interrupt::{stopped, unless_stopped};
-use crate::snowflake::outputs::{Outputs, OutputsOptions};
-use crate::snowflake::{Named, service_environment};
+use crate::snowflake::outputs::{Outputs, OutputsOptions, VARIABLES};
 use crate::{checks, pipeline_file};
 
 /// Looks at what is most often wrong: pipeline.toml, AWS credentials and region, bucket, stream, mapping, secret, the
-/// Snowflake account, clock, log-in, rights, warehouse, tables, stage and pipe. What cannot be looked at is said, with why.
+/// Snowflake account, clock, log-in, rights, warehouse, tables, stage, pipe and the notification that it waits for. What cannot be looked at is said, with why.
 /// It changes nothing.
 #[derive(Debug, Clone, Args)]
 #[command(after_help = "Exit code: 0 when nothing is at fault, else 1; what was not checked is no fault.
@@ -30,8 +28,8 @@ What it looks at comes from Terraform's outputs; without them from LANDING_BUCKE
 (SNOWFLAKE_ACCOUNT, SNOWFLAKE_USER, SNOWFLAKE_PRIVATE_KEY_SECRET or SNOWFLAKE_PRIVATE_KEY_FILE, …).
 
 Examples:
-  landfall doctor
-  landfall doctor --terraform infra/terraform")]
+  landfall doctor --terraform infra/terraform
+  landfall doctor")]
 pub(crate) struct DoctorOptions {
     #[command(flatten)]
     outputs: OutputsOptions,
@@ -72,11 +70,10 @@ async fn all(options: &DoctorOptions) -> Vec<Check> {
             None
         }
     };
-    let outputs = options.outputs.read();
-    let outputs = match outputs {
+    let outputs = match options.outputs.read() {
         Ok(outputs) => {
             if options.outputs.are_named() {
-                checks.push(Check::ok("Terraform", "its outputs"));
+                checks.extend(deployed(&outputs, pipeline.as_ref(), environment));
             }
             outputs
         }
@@ -85,17 +82,72 @@ async fn all(options: &DoctorOptions) -> Vec<Check> {
             Outputs::default()
         }
     };
-    let named = |given: &Option<String>, output: &str| given.clone().or_else(|| outputs.get(output).map(str::to_owned));
-    let environment = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let places = amazon::Places {
-        bucket: named(&environment("LANDING_BUCKET"), "landing_bucket"),
-        prefix: pipeline.as_ref().map(|pipeline| pipeline.landing.prefix.clone()).unwrap_or_default(),
-        stream: named(&options.stream, "stream"),
-        function: named(&options.function, "orchestrator_function"),
-        region: outputs.get("region").map(str::to_owned),
-    };
-    checks.extend(amazon::checks(&places).await);
-    checks.extend(account(&outputs, pipeline.as_ref()).await);
+    let places = places(options, &outputs, pipeline.as_ref());
+    let (amazon, access) = amazon::checks(&places).await;
+    checks.extend(amazon);
+    let (account, channel) = account::checks(&outputs, pipeline.as_ref()).await;
+    checks.extend(account);
+    checks.push(match &access {
+        Ok(aws) => amazon::notification(aws, &places, channel.as_deref()).await,
+        Err(why) => Check::unknown("notification", *why),
+    });
+    checks
+}
+
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn places(options: &DoctorOptions, outputs: &Outputs, pipeline: Option<&Pipeline>) -> amazon::Places {
+    let output = |name: &str| outputs.get(name).map(str::to_owned);
+    amazon::Places {
+        bucket: environment("LANDING_BUCKET").or_else(|| output("landing_bucket")),
+        prefix: pipeline.map(|pipeline| pipeline.landing.prefix.clone()).unwrap_or_default(),
+        stream: options.stream.clone().or_else(|| output("stream")),
+        function: options.function.clone().or_else(|| output("orchestrator_function")),
+        region: output("region"),
+        account: outputs.get("stream_arn").and_then(|arn| arn.split(':').nth(4)).map(str::to_owned),
+        // That of its own stream and function, and not of any other that is named here.
+        mapping: output("event_source_mapping").filter(|_| options.stream.is_none() && options.function.is_none()),
+        phase: output("phase"),
+    }
+}
+
+/// Whether Terraform deployed what pipeline.toml and the environment say.
+fn deployed(
+    outputs: &Outputs,
+    pipeline: Option<&Pipeline>,
+    environment: impl Fn(&str) -> Option<String>,
+) -> Vec<Check> {
+    const WHAT: &str = "Terraform";
+    let mut checks = Vec::new();
+    let landing = pipeline.map(|pipeline| &pipeline.landing);
+    for (output, here) in [
+        ("landing_prefix", landing.map(|landing| &landing.prefix)),
+        ("dead_letter_prefix", landing.map(|landing| &landing.dead_letter_prefix)),
+    ] {
+        let (Some(there), Some(here)) = (outputs.get(output), here) else { continue };
+        if there.trim_matches('/') != here.trim_matches('/') {
+            let what = format!("it deployed the {output} {there}, and pipeline.toml says {here}");
+            let remedy =
+                "give --pipeline the file that is deployed, or build the zips with this one and terraform apply";
+            checks.push(Check::fault(WHAT, what, remedy));
+        }
+    }
+    // A secret may have a name and an ARN, and what is said here of it might be the key itself.
+    let compared = VARIABLES.into_iter().filter(|(name, _)| *name != "SNOWFLAKE_PRIVATE_KEY_SECRET");
+    for (name, _) in compared {
+        let (Some(here), Some(there)) = (environment(name), outputs.variable(name)) else { continue };
+        if !here.eq_ignore_ascii_case(there) {
+            let there = if there.is_empty() { "it has none" } else { there };
+            let what = format!("{name} is set to another than what it deployed with: {there}");
+            checks.push(Check::fault(WHAT, what, format!("unset {name}, unless it is Terraform's that is wrong")));
+        }
+    }
+    if checks.is_empty() {
+        let phase = outputs.get("phase").map(|phase| format!(", phase {phase}")).unwrap_or_default();
+        checks.push(Check::ok(WHAT, format!("its outputs{phase}")));
+    }
     checks
 }
 
@@ -114,90 +166,4 @@ fn refused(what: &str, error: &anyhow::Error, right: &str, otherwise: &str) -> C
         }
         _ => check,
     }
-}
-
-const ACCOUNT: [&str; 4] = ["secret", "account", "clock", "log-in"];
-const INSIDE: [&str; 6] = ["rights", "warehouse", "tables", "a row", "stage", "pipe"];
-
-/// The account, from the outside in.
-async fn account(outputs: &Outputs, pipeline: Option<&Pipeline>) -> Vec<Check> {
-    let unknown = |why: &str| ACCOUNT.iter().chain(&INSIDE).map(|what| Check::unknown(what, why)).collect::<Vec<_>>();
-    let get = service_environment(outputs, Named::default());
-    if get("SNOWFLAKE_ACCOUNT").is_none() {
-        return unknown("SNOWFLAKE_ACCOUNT is not set");
-    }
-    let config = match Config::read(&get) {
-        Ok(config) => config,
-        Err(error) => {
-            let mut checks = vec![fault("variables", &error.into(), "set them as it says")];
-            checks.extend(unknown("the variables above are at fault"));
-            return checks;
-        }
-    };
-    let Some(pipeline) = pipeline else { return unknown("pipeline.toml is at fault") };
-
-    let mut checks = Vec::new();
-    let key = match &config.private_key {
-        PrivateKey::Secret(id) => secret(id).await,
-        PrivateKey::File(path) => file(path),
-    };
-    let public_key = match key {
-        Ok((check, key)) => {
-            checks.push(check);
-            Some(key)
-        }
-        Err(check) => {
-            checks.push(check);
-            None
-        }
-    };
-    let reached = probe::probe(&config).await;
-    checks.extend(probe::checks(&config, &reached));
-    let silent = matches!(reached, probe::Reached::Silent(_)).then_some("the account does not answer");
-    let Some(public_key) = public_key.filter(|_| silent.is_none()) else {
-        checks.push(Check::unknown("log-in", silent.unwrap_or("there is no key to log in with")));
-        checks.extend(INSIDE.map(|what| Check::unknown(what, "nobody is logged in")));
-        return checks;
-    };
-
-    let mut settings = Settings::default();
-    settings.loader_role = config.role.clone().unwrap_or(settings.loader_role);
-    settings.warehouse = config.warehouse.clone().unwrap_or(settings.warehouse);
-    let (account, user) = (config.account.clone(), config.user.clone());
-    let session = match landfall_upsert::session(config, pipeline).await {
-        Ok(session) => session,
-        Err(error) => {
-            checks.push(fault("log-in", &error.into(), "check the key"));
-            return checks;
-        }
-    };
-    if let Err(error) = session.log_in().await {
-        let evidence = log_in::Evidence { account: &account, user: &user, key: &public_key, skew: reached.skew() };
-        let (what, remedy) = log_in::diagnosed(&error, &evidence);
-        checks.push(Check::fault("log-in", what, remedy));
-        checks.extend(INSIDE.map(|what| Check::unknown(what, "nobody is logged in")));
-        return checks;
-    }
-    checks.extend(provision::verify(&session, &settings, pipeline).await);
-    checks
-}
-
-/// The secret, and whether a key is in it.
-async fn secret(id: &str) -> Result<(Check, PublicKey), Check> {
-    const WHAT: &str = "secret";
-    let remedy = "landfall snowflake keygen makes a key and stores it";
-    let read = async { crate::snowflake::Secrets::of(id).await?.get().await };
-    let text = read.await.map_err(|error| refused(WHAT, &error, "secretsmanager:GetSecretValue", remedy))?;
-    let key = PublicKey::of_private(&text).map_err(|error| Check::fault(WHAT, error.to_string(), remedy))?;
-    Ok((Check::ok(WHAT, format!("a key, {}", key.fingerprint)), key))
-}
-
-fn file(path: &str) -> Result<(Check, PublicKey), Check> {
-    const WHAT: &str = "secret";
-    let remedy = "landfall snowflake keygen --file makes one";
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Check::fault(WHAT, format!("failed to read {path}: {error}"), remedy))?;
-    let key = PublicKey::of_private(&landfall_snowflake::Secret::new(text))
-        .map_err(|error| Check::fault(WHAT, error.to_string(), remedy))?;
-    Ok((Check::ok(WHAT, format!("the file {path}, {}", key.fingerprint)), key))
 }

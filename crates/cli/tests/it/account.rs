@@ -23,7 +23,10 @@ pub(crate) const OUTPUTS: &str = r#"{
   "region": {"value": "us-east-1"},
   "snowflake_account": {"value": "acme-prod"},
   "orchestrator_function": {"value": "landfall-orchestrator"},
-  "stream": {"value": "landfall"}
+  "stream": {"value": "landfall"},
+  "stream_arn": {"value": "arn:aws:kinesis:us-east-1:123456789012:stream/landfall"},
+  "event_source_mapping": {"value": "11111111-2222-3333-4444-555555555555"},
+  "phase": {"value": 2}
 }"#;
 
 /// An account, its front page and what it was logged in with.
@@ -91,7 +94,7 @@ impl Account {
     }
 }
 
-async fn serve(router: Router) -> String {
+pub(crate) async fn serve(router: Router) -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { axum::serve(listener, router).await });
@@ -191,18 +194,5 @@ async fn secret(State(secrets): State<SecretsManager>, headers: HeaderMap, body:
             let error = json!({"__type": "ResourceNotFoundException", "Message": "it has no value"});
             (StatusCode::BAD_REQUEST, Json(error)).into_response()
         }
-    }
-}
-
-/// An AWS that refuses everything.
-pub(crate) struct Refusing;
-
-impl Refusing {
-    pub(crate) async fn serve(code: &'static str) -> String {
-        let refuse = move || async move {
-            let error = json!({"__type": code, "message": "no"});
-            (StatusCode::BAD_REQUEST, [("x-amzn-errortype", code)], Json(error))
-        };
-        serve(Router::new().fallback(refuse)).await
     }
 }

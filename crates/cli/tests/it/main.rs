@@ -6,6 +6,7 @@
 
 mod account;
 mod apply;
+mod aws;
 mod check;
 mod demo;
 mod dev;
