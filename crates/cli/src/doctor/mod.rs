@@ -120,6 +120,9 @@ fn deployed(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Vec<Check> {
     const WHAT: &str = "Terraform";
+    if outputs.is_empty() {
+        return vec![Check::fault(WHAT, "it has no outputs: nothing is applied there", "terraform apply")];
+    }
     let mut checks = Vec::new();
     let landing = pipeline.map(|pipeline| &pipeline.landing);
     for (output, here) in [

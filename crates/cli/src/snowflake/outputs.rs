@@ -117,6 +117,11 @@ impl Outputs {
         Ok(Self(outputs.into_iter().filter_map(text).collect()))
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What they say of one of the variables that `landfall` and the functions read; empty where it is to be left out.
     pub(crate) fn variable(&self, name: &str) -> Option<&str> {
         let (_, output) = VARIABLES.iter().find(|(variable, _)| *variable == name)?;

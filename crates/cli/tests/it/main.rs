@@ -9,6 +9,7 @@ mod apply;
 mod aws;
 mod check;
 mod demo;
+mod deployed;
 mod dev;
 mod doctor;
 mod init;
