@@ -11,8 +11,12 @@ use crate::aws;
 const WHAT: &str = "mapping";
 
 pub(super) async fn check(aws: &SdkConfig, function: &str, places: &Places) -> Check {
-    let answer = aws_sdk_lambda::Client::new(aws).list_event_source_mappings().function_name(function).send().await;
-    match answer {
+    let list = aws_sdk_lambda::Client::new(aws).list_event_source_mappings();
+    let list = match (&places.mapping, &places.stream_arn) {
+        (Some(_), Some(stream)) => list.event_source_arn(stream),
+        _ => list.function_name(function),
+    };
+    match list.send().await {
         Ok(answer) => judged(answer.event_source_mappings(), function, places),
         Err(error) => {
             let error = aws::failure(&format!("failed to list the mappings of {function}"), &error);

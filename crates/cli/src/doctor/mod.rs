@@ -15,7 +15,7 @@ use landfall_snowflake::provision::{Check, Outcome};
 
 use crate::console::{self, Progress};
 use crate::interrupt::{stopped, unless_stopped};
-use crate::snowflake::outputs::{Outputs, OutputsOptions, VARIABLES};
+use crate::snowflake::outputs::{Outputs, OutputsOptions};
 use crate::{checks, pipeline_file};
 
 /// Looks at what is most often wrong: pipeline.toml, AWS credentials and region, bucket, stream, mapping, secret, the
@@ -106,7 +106,7 @@ fn places(options: &DoctorOptions, outputs: &Outputs, pipeline: Option<&Pipeline
         stream: options.stream.clone().or_else(|| output("stream")),
         function: options.function.clone().or_else(|| output("orchestrator_function")),
         region: output("region"),
-        account: outputs.get("stream_arn").and_then(|arn| arn.split(':').nth(4)).map(str::to_owned),
+        stream_arn: output("stream_arn"),
         // That of its own stream and function, and not of any other that is named here.
         mapping: output("event_source_mapping").filter(|_| options.stream.is_none() && options.function.is_none()),
         phase: output("phase"),
@@ -137,13 +137,13 @@ fn deployed(
             checks.push(Check::fault(WHAT, what, remedy));
         }
     }
-    // A secret may have a name and an ARN, and what is said here of it might be the key itself.
-    let compared = VARIABLES.into_iter().filter(|(name, _)| *name != "SNOWFLAKE_PRIVATE_KEY_SECRET");
-    for (name, _) in compared {
+    // Not the URL: the functions may reach the account by another than this machine does. Nor the secret, which has a name
+    // and an ARN, and what is said to be it might be the key itself.
+    for name in ["SNOWFLAKE_ACCOUNT", "SNOWFLAKE_USER", "SNOWFLAKE_ROLE", "SNOWFLAKE_WAREHOUSE"] {
         let (Some(here), Some(there)) = (environment(name), outputs.variable(name)) else { continue };
         if !here.eq_ignore_ascii_case(there) {
-            let there = if there.is_empty() { "it has none" } else { there };
-            let what = format!("{name} is set to another than what it deployed with: {there}");
+            let there = if there.is_empty() { "none" } else { there };
+            let what = format!("{name} is {here} here, and it deployed with {there}");
             checks.push(Check::fault(WHAT, what, format!("unset {name}, unless it is Terraform's that is wrong")));
         }
     }

@@ -36,7 +36,7 @@ struct Output {
 }
 
 /// The variables that Terraform knows the values of, each with its output.
-pub(crate) const VARIABLES: [(&str, &str); 6] = [
+const VARIABLES: [(&str, &str); 6] = [
     ("SNOWFLAKE_ACCOUNT", "snowflake_account"),
     ("SNOWFLAKE_URL", "snowflake_url"),
     ("SNOWFLAKE_USER", "snowflake_user"),

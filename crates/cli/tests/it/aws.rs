@@ -113,7 +113,14 @@ async fn answer(State(aws): State<Aws>, uri: Uri, headers: HeaderMap, body: Byte
             Json(json!({ "StreamDescriptionSummary": summary })).into_response()
         }
         Some(other) => panic!("{other}"),
-        None if !is_s3 => Json(json!({"EventSourceMappings": [inner.mapping]})).into_response(),
+        None if !is_s3 => {
+            // By its stream, or by its function.
+            let is_asked = query
+                .contains("EventSourceArn=arn%3Aaws%3Akinesis%3Aus-east-1%3A123456789012%3Astream%2Flandfall")
+                || query.contains("FunctionName=landfall-orchestrator");
+            let mappings = if is_asked { vec![inner.mapping.clone()] } else { Vec::new() };
+            Json(json!({ "EventSourceMappings": mappings })).into_response()
+        }
         None if query.contains("notification") => notification(&inner).into_response(),
         None => "<ListBucketResult><Contents><Key>kinesiscsv/a</Key><Size>1</Size></Contents></ListBucketResult>"
             .into_response(),
@@ -134,6 +141,9 @@ fn identity(inner: &Inner) -> Response {
 }
 
 fn notification(inner: &Inner) -> String {
+    if inner.queue == "nonsense" {
+        return "<SomethingElse/>".to_owned();
+    }
     if inner.queue.is_empty() {
         return "<NotificationConfiguration/>".to_owned();
     }

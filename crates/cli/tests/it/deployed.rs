@@ -34,6 +34,10 @@ impl Deployment {
     }
 
     async fn doctor(&self, env: &[(&str, &str)]) -> Output {
+        self.doctor_with(&["--outputs", "outputs.json"], env).await
+    }
+
+    async fn doctor_with(&self, args: &[&str], env: &[(&str, &str)]) -> Output {
         let usual = [
             ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
             ("AWS_SECRET_ACCESS_KEY", "s"),
@@ -42,7 +46,7 @@ impl Deployment {
             ("SNOWFLAKE_URL", &self.url),
             ("SNOWFLAKE_PRIVATE_KEY_FILE", "key.p8"),
         ];
-        doctor(self.dir.path(), &["--outputs", "outputs.json"], &[&usual[..], env].concat()).await
+        doctor(self.dir.path(), args, &[&usual[..], env].concat()).await
     }
 
     /// The row of one check, and its remedy where it is at fault.
@@ -94,6 +98,29 @@ async fn a_deployment_that_is_well_has_no_fault() {
     18 checked, 0 at fault, 0 not checked
     ");
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_terraform_the_options_say_where_to_look() {
+    let deployment = Deployment::new().await;
+    let args = ["--stream", "landfall", "--function", "landfall-orchestrator"];
+    let env = [("LANDING_BUCKET", "acme-landing"), ("SNOWFLAKE_ACCOUNT", "acme-prod")];
+
+    let named = text(&deployment.doctor_with(&args, &env).await.stdout);
+    let unnamed = text(&deployment.doctor_with(&[], &env).await.stdout);
+
+    for row in [
+        "bucket           acme-landing",
+        "stream           landfall",
+        "mapping          Enabled",
+        "pipe             RUNNING",
+    ] {
+        assert!(named.contains(&format!("ok  {row}")), "{row}: {named}");
+    }
+    assert!(
+        unnamed.contains("mapping          not checked: give --terraform DIR or --outputs FILE, or --function"),
+        "{unnamed}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,6 +180,9 @@ async fn a_pipe_that_nobody_tells_of_objects_is_found() {
     // All objects of the bucket are the landing zone's too.
     deployment.aws.notifies(NOTIFICATION_CHANNEL, "");
     assert!(row().await.starts_with("ok notification"));
+    deployment.aws.notifies("nonsense", "");
+    assert_eq!(row().await, "- notification not checked: what S3 answers cannot be read");
+    deployment.aws.notifies(NOTIFICATION_CHANNEL, "kinesiscsv/");
     deployment.account.refuse("no");
     assert!(row().await.starts_with("- notification not checked: a queue is told"), "{}", row().await);
 }
@@ -193,10 +223,7 @@ async fn what_is_deployed_is_compared_with_what_is_here() {
         ),
         "{prefix}"
     );
-    assert!(
-        user.contains("SNOWFLAKE_USER is set to another than what it deployed with: ACME_USER; try: unset"),
-        "{user}"
-    );
+    assert!(user.contains("SNOWFLAKE_USER is ADA here, and it deployed with ACME_USER; try: unset"), "{user}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
