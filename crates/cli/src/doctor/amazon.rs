@@ -3,7 +3,7 @@
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_s3::config::ProvideCredentials as _;
 use aws_sdk_s3::types::{FilterRuleName, QueueConfiguration};
-use landfall_orchestrator::Refusal;
+use landfall_aws::Refusal;
 use landfall_snowflake::provision::Check;
 
 use super::{mapping, refused};

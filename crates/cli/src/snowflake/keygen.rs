@@ -89,11 +89,7 @@ pub(super) async fn run(options: &KeygenOptions) -> anyhow::Result<ExitCode> {
     place.store(&pair.private_key_pem).await?;
     console::print(&format!("{};", set_public_key(&user, Slot::First, &pair.public_key)))?;
     stored(options, &place, &pair)?;
-    console::print_note(&format!(
-        "{} snowflake apply gives {} the public key; so does the above.",
-        program(),
-        user
-    ));
+    console::print_note(&format!("{} snowflake apply gives {} the public key; so does the above.", program(), user));
     Ok(ExitCode::SUCCESS)
 }
 

@@ -109,21 +109,16 @@ async fn front(State(account): State<Account>) -> Response {
     }
 }
 
-async fn log_in(State(account): State<Account>, Json(body): Json<Value>) -> Json<Value> {
-    let is_known = is_known(&account, &body["data"]).await;
-    account.0.log_ins.lock().unwrap().push(body);
-    if !is_known {
-        return Json(json!({"data": null, "code": "390144", "message": "JWT token is invalid.", "success": false}));
-    }
-    if let Some(message) = account.0.refusal.lock().unwrap().clone() {
-        return Json(json!({"data": null, "code": "390144", "message": message, "success": false}));
-    }
-
 async fn log_in(State(account): State<Account>, uri: Uri, Json(body): Json<Value>) -> Response {
     account.0.log_in_queries.lock().unwrap().push(uri.query().unwrap_or_default().to_owned());
+    let is_known = is_known(&account, &body["data"]).await;
     account.0.log_ins.lock().unwrap().push(body);
     if let Some(status) = *account.0.status.lock().unwrap() {
         return (StatusCode::from_u16(status).unwrap(), "<html>no</html>").into_response();
+    }
+    if !is_known {
+        let invalid = "JWT token is invalid.";
+        return Json(json!({"data": null, "code": "390144", "message": invalid, "success": false})).into_response();
     }
     if let Some(message) = account.0.refusal.lock().unwrap().clone() {
         return Json(json!({"data": null, "code": "390144", "message": message, "success": false})).into_response();

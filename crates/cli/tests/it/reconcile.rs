@@ -207,12 +207,18 @@ async fn what_is_missing_or_doubled_is_named_at_its_position() {
     let shown = all.reconcile(&[]);
     assert_eq!(shown.status.code(), Some(1));
     let shown = text(&shown.stdout);
+    let since = |store: &str| report[store]["missing_but_landed_since"].as_str().unwrap();
+    assert_eq!(report["landing"]["missing_but_landed_since"], Value::Null);
     for expected in [
         format!("\nMISSING in the landing zone: {} documents\n  {}\n", not_landed.len(), not_landed[0]),
         format!(
-            "\nMISSING in {streaming}: 2 documents that landed\n  {not_streamed}\n  {refused}\ntry: landfall replay"
+            "\nMISSING in {streaming}: 2 documents that landed; the first arrived at {}\n  {not_streamed}\n  {refused}\ntry: landfall replay",
+            since("streaming")
         ),
-        format!("\nMISSING in {microbatch}: 2 documents that landed\n  {not_loaded}\n  {refused}\ntry: ALTER PIPE "),
+        format!(
+            "\nMISSING in {microbatch}: 2 documents that landed; the first arrived at {}\n  {not_loaded}\n  {refused}\ntry: ALTER PIPE ",
+            since("microbatch")
+        ),
         format!("\nSnowpipe could not load:\n  {}", errors[0].as_str().unwrap()),
         format!("\nDOUBLED in {streaming}: 1 document\n  {doubled}\n"),
     ] {

@@ -7,7 +7,8 @@ use landfall_snowflake::key::{KeyPair, PublicKey, Slot, set_public_key};
 use landfall_snowflake::provision::Account as _;
 use tempfile::TempDir;
 
-use crate::account::{Account, Refusing, SecretsManager};
+use crate::account::{Account, SecretsManager};
+use crate::aws::Aws;
 use crate::snowflake::{apply, check_hidden, folder, keygen, run};
 use crate::support::text;
 
@@ -147,7 +148,9 @@ async fn after_a_leak_a_new_key_takes_a_free_slot() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_whose_secret_cannot_be_written_leaves_no_public_key_behind() {
     let dir = folder();
-    let url = Refusing::serve("AccessDeniedException").await;
+    let aws = Aws::default();
+    aws.refuse("AccessDeniedException");
+    let url = aws.serve().await;
     for args in [&["--outputs", "outputs.json"][..], &["--outputs", "outputs.json", "--rotate"]] {
         let mut command = keygen(dir.path(), &url, args);
         command.env("SNOWFLAKE_ADMIN_USER", "ADA").env("SNOWFLAKE_ADMIN_TOKEN", "hidden-token");

@@ -290,34 +290,6 @@ async fn an_administrator_with_a_role_of_its_own_is_given_the_owners() {
     assert_eq!(applied(&memory, &pipeline, &deployer).await, [] as [&str; 0]);
 }
 
-/// What a pipe in this state comes to.
-async fn pipe(status: &str) -> String {
-    let faults = faults(|memory| memory.answer("SELECT SYSTEM", &["STATUS"], &[&[status]])).await;
-    faults.join("\n")
-}
-
-#[tokio::test]
-async fn a_pipe_is_resumed_where_that_helps_and_nowhere_else() {
-    let state = async |state: &str| pipe(&format!(r#"{{"executionState":"{state}","error":"why"}}"#)).await;
-    for paused in ["PAUSED", "PAUSED_BY_ACCOUNT_ADMIN", "STALLED_EXECUTION_ERROR", "STALLED_STAGE_PERMISSION_ERROR"] {
-        let said = state(paused).await;
-        assert!(said.contains(&format!("pipe: {paused} why; ")) && said.contains("PAUSED = FALSE"), "{said}");
-    }
-    for gone in
-        ["STOPPED_STAGE_ALTERED", "STOPPED_STAGE_DROPPED", "STOPPED_FILE_FORMAT_DROPPED", "STOPPED_MISSING_TABLE"]
-    {
-        let said = state(gone).await;
-        assert!(said.contains("DROP PIPE \"LANDFALL\".") && said.contains("no REFRESH"), "{said}");
-        assert!(!said.contains("PAUSED = FALSE"), "{said}");
-    }
-    assert!(state("PAUSED_BY_SNOWFLAKE_ADMIN").await.contains("ask Snowflake's support"));
-    assert!(state("READ_ONLY").await.contains("primary account"));
-    // Every pipe of ours has a queue, told of anything or not.
-    assert!(pipe(r#"{"executionState":"RUNNING"}"#).await.contains("has no queue to hear of objects on"));
-    assert_eq!(pipe(r#"{"executionState":"RUNNING","notificationChannelName":"q"}"#).await, "");
-    assert!(pipe("no JSON").await.contains("in no known state"));
-}
-
 #[tokio::test]
 async fn a_user_who_is_called_like_a_role_has_not_what_the_role_has() {
     let (memory, pipeline, settings) = (Memory::default(), default_pipeline(), settings());
