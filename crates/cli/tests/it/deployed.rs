@@ -88,7 +88,7 @@ async fn a_deployment_that_is_well_has_no_fault() {
      ok  account          URL answers (200)
      ok  log-in           LANDFALL_LOADER as LANDFALL_LOADER
      ok  rights           10 of 10
-     ok  warehouse        LANDFALL_WH, X-Small, suspends after 60 s
+     ok  warehouse        LANDFALL_WH, X-Small, suspends after 60 s, ends a statement after 300 s
      ok  tables           both have the 9 columns of the pipeline
      ok  a row            merged into a scratch table, and not twice
      ok  stage            the landing bucket can be listed
