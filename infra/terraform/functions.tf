@@ -66,7 +66,8 @@ resource "aws_lambda_function" "orchestrator" {
     }
   }
 
-  depends_on = [aws_iam_role_policy.function]
+  # After upsert: the one that asks must not be newer than the one that answers.
+  depends_on = [aws_iam_role_policy.function, aws_lambda_function.upsert]
 }
 
 resource "aws_lambda_function" "upsert" {

@@ -1,4 +1,7 @@
 # One key of the customer's own, where asked for. Otherwise AWS's keys for Kinesis, S3 and Secrets Manager encrypt, at no cost.
+#
+# One way only: what is encrypted with it can be read with it alone, and a key whose deletion is scheduled reads nothing from that
+# moment on.
 
 resource "aws_kms_key" "own" {
   count = var.customer_key ? 1 : 0
@@ -7,6 +10,10 @@ resource "aws_kms_key" "own" {
   enable_key_rotation     = true
   deletion_window_in_days = 30
   policy                  = jsonencode({ Version = "2012-10-17", Statement = local.key_statements })
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "aws_kms_alias" "own" {
@@ -29,10 +36,11 @@ locals {
       Resource  = "*"
     },
     {
+      # The one service here whose name has region and partition in it.
       Sid       = "Logs"
       Effect    = "Allow"
       Principal = { Service = "logs.${var.region}.${local.suffix}" }
-      Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:GenerateDataKey"]
+      Action    = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*"]
       Resource  = "*"
       Condition = {
         StringLike = {
@@ -41,11 +49,19 @@ locals {
       }
     },
     {
+      # Looking at the key has no encryption context that a condition could go by.
+      Sid       = "LogsLook"
+      Effect    = "Allow"
+      Principal = { Service = "logs.${var.region}.${local.suffix}" }
+      Action    = ["kms:DescribeKey"]
+      Resource  = "*"
+    },
+    {
       # An alarm that cannot use the topic's key reaches nobody.
       Sid       = "Alarms"
       Effect    = "Allow"
-      Principal = { Service = "cloudwatch.${local.suffix}" }
-      Action    = ["kms:Decrypt", "kms:GenerateDataKey"]
+      Principal = { Service = "cloudwatch.amazonaws.com" }
+      Action    = ["kms:Decrypt", "kms:GenerateDataKey*"]
       Resource  = "*"
       Condition = { StringEquals = { "aws:SourceAccount" = local.account } }
     },

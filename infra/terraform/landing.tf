@@ -3,6 +3,9 @@
 resource "aws_s3_bucket" "landing" {
   bucket        = coalesce(var.landing_bucket, "${var.name}-landing-${local.account}-${var.region}")
   force_destroy = var.force_destroy
+
+  # Its objects need the key for as long as they are there.
+  depends_on = [aws_kms_key.own]
 }
 
 # A key names its bytes and is written once, so versions would hold nothing.

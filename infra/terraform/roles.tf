@@ -68,13 +68,12 @@ locals {
           Sid    = "Land"
           Effect = "Allow"
           Action = ["s3:PutObject"]
-          Resource = concat(
-            local.orchestrator_lands ? ["${aws_s3_bucket.landing.arn}/${local.landing_prefix}/*"] : [],
-            [
-              "${aws_s3_bucket.landing.arn}/${local.dead_letter_prefix}/*",
-              "${aws_s3_bucket.landing.arn}/${local.on_failure_prefix}/*",
-            ],
-          )
+          Resource = [
+            # Also where Firehose lands: it never sees what is redriven, so the orchestrator lands that whatever LANDING says.
+            "${aws_s3_bucket.landing.arn}/${local.landing_prefix}/*",
+            "${aws_s3_bucket.landing.arn}/${local.dead_letter_prefix}/*",
+            "${aws_s3_bucket.landing.arn}/${local.on_failure_prefix}/*",
+          ]
         },
         {
           # The mapping looks whether its on-failure destination is there, in the function's name.

@@ -40,19 +40,29 @@ resource "aws_lambda_event_source_mapping" "stream" {
     metrics = ["EventCount"]
   }
 
-  depends_on = [aws_iam_role_policy.function]
+  # In phase 2 first the notification: what the mapping lands before it, Snowpipe never hears of.
+  depends_on = [aws_iam_role_policy.function, aws_s3_bucket_notification.snowpipe]
 }
 
 locals {
   # An hour before the stream forgets it, so that the destination can still read what it stores.
   maximum_record_age_seconds = coalesce(var.maximum_record_age_seconds, min(604800, var.retention_hours * 3600 - 3600))
-  n_lanes                    = var.stream_mode == "PROVISIONED" ? var.shard_count * var.parallelization_factor : var.parallelization_factor
+  # On demand, a stream begins with four shards, and may have more at any time.
+  n_shards = var.stream_mode == "PROVISIONED" ? var.shard_count : 4
+  n_lanes  = local.n_shards * var.parallelization_factor
 }
 
 check "orchestrators_for_every_shard" {
   assert {
     condition     = var.orchestrator_reserved_concurrency == -1 || var.orchestrator_reserved_concurrency >= local.n_lanes
     error_message = "orchestrator_reserved_concurrency is below shards x parallelization_factor (${local.n_lanes}): shards will wait for each other."
+  }
+}
+
+check "transforms_for_every_shard" {
+  assert {
+    condition     = !var.firehose || var.transform_reserved_concurrency == -1 || var.transform_reserved_concurrency >= local.n_shards
+    error_message = "transform_reserved_concurrency is below the stream's shards (${local.n_shards}): Firehose will be throttled, and gives records up that it is refused for again and again."
   }
 }
 

@@ -28,6 +28,15 @@ variable "tags" {
   description = "Tags of everything that can have some, beside Project and Deployment."
   type        = map(string)
   default     = {}
+
+  validation {
+    condition = length(var.tags) <= 48 && alltrue([
+      for key, value in var.tags :
+      can(regex("^[\\pL\\pN _.:/=+@-]{1,128}$", key)) && can(regex("^[\\pL\\pN _.:/=+@-]{0,256}$", value)) &&
+      !startswith(lower(key), "aws:") && !contains(["Project", "Deployment"], key)
+    ])
+    error_message = "tags must be at most 48, of letters, digits, spaces and _.:/=+@-, keys up to 128 of them and values up to 256; no key may begin with aws: or be Project or Deployment, which are there already."
+  }
 }
 
 variable "pipeline_file" {
@@ -37,8 +46,8 @@ variable "pipeline_file" {
 
   validation {
     condition = (
-      can(regex("(?m)^\\s*name\\s*=\\s*[\"'][^\"']+[\"']", split("\n[", file(var.pipeline_file))[0])) &&
-      can(regex("(?m)^\\s*\\[landing\\]", file(var.pipeline_file)))
+      can(regex("(?m)^\\s*name\\s*=\\s*[\"'][^\"']+[\"']", regex("(?ms)\\A(.*?)(?:^[ \\t]*\\[|\\z)", file(var.pipeline_file))[0])) &&
+      can(regex("(?m)^\\s*\\[\\s*landing\\s*\\]", file(var.pipeline_file)))
     )
     error_message = "pipeline_file is no readable pipeline.toml with a name on a line of its own at its head and a [landing] section; check it with: landfall check FILE."
   }
@@ -141,10 +150,10 @@ variable "maximum_record_age_seconds" {
 
   validation {
     condition = var.maximum_record_age_seconds == null ? true : (
-      var.maximum_record_age_seconds >= 60 &&
+      floor(var.maximum_record_age_seconds) == var.maximum_record_age_seconds && var.maximum_record_age_seconds >= 60 &&
       var.maximum_record_age_seconds <= min(604800, var.retention_hours * 3600 - 3600)
     )
-    error_message = "maximum_record_age_seconds must be from 60 to an hour below retention_hours, and at most 604800: a batch that is given up later than its records live is stored by nobody."
+    error_message = "maximum_record_age_seconds must be a whole number from 60 to an hour below retention_hours, and at most 604800: a batch that is given up later than its records live is stored by nobody."
   }
 }
 
@@ -195,8 +204,8 @@ variable "orchestrator_memory_mb" {
   default     = 256
 
   validation {
-    condition     = var.orchestrator_memory_mb >= 128 && var.orchestrator_memory_mb <= 10240
-    error_message = "orchestrator_memory_mb must be from 128 to 10240."
+    condition     = var.orchestrator_memory_mb >= 128 && var.orchestrator_memory_mb <= 10240 && floor(var.orchestrator_memory_mb) == var.orchestrator_memory_mb
+    error_message = "orchestrator_memory_mb must be a whole number from 128 to 10240."
   }
 }
 
@@ -206,8 +215,8 @@ variable "upsert_memory_mb" {
   default     = 256
 
   validation {
-    condition     = var.upsert_memory_mb >= 128 && var.upsert_memory_mb <= 10240
-    error_message = "upsert_memory_mb must be from 128 to 10240."
+    condition     = var.upsert_memory_mb >= 128 && var.upsert_memory_mb <= 10240 && floor(var.upsert_memory_mb) == var.upsert_memory_mb
+    error_message = "upsert_memory_mb must be a whole number from 128 to 10240."
   }
 }
 
@@ -217,8 +226,8 @@ variable "transform_memory_mb" {
   default     = 256
 
   validation {
-    condition     = var.transform_memory_mb >= 128 && var.transform_memory_mb <= 10240
-    error_message = "transform_memory_mb must be from 128 to 10240."
+    condition     = var.transform_memory_mb >= 128 && var.transform_memory_mb <= 10240 && floor(var.transform_memory_mb) == var.transform_memory_mb
+    error_message = "transform_memory_mb must be a whole number from 128 to 10240."
   }
 }
 
@@ -228,8 +237,8 @@ variable "upsert_timeout_seconds" {
   default     = 60
 
   validation {
-    condition     = var.upsert_timeout_seconds > 58 && var.upsert_timeout_seconds < 65
-    error_message = "upsert_timeout_seconds must be from 59 to 64: longer than log-in, answer and cancellation of a statement together (58 s), shorter than the orchestrator waits for it (65 s)."
+    condition     = var.upsert_timeout_seconds > 58 && var.upsert_timeout_seconds < 65 && floor(var.upsert_timeout_seconds) == var.upsert_timeout_seconds
+    error_message = "upsert_timeout_seconds must be a whole number from 59 to 64: longer than log-in, answer and cancellation of a statement together (58 s), shorter than the orchestrator waits for it (65 s)."
   }
 }
 
@@ -239,19 +248,22 @@ variable "orchestrator_timeout_seconds" {
   default     = 180
 
   validation {
-    condition     = var.orchestrator_timeout_seconds >= var.upsert_timeout_seconds + 15 && var.orchestrator_timeout_seconds >= 75 && var.orchestrator_timeout_seconds <= 900
-    error_message = "orchestrator_timeout_seconds must be at least 75, at least 15 more than upsert_timeout_seconds, and at most 900: it starts an invocation of upsert only while 67 s remain, and gives up 2 s before its end."
+    condition = (
+      var.orchestrator_timeout_seconds >= var.upsert_timeout_seconds + 15 && var.orchestrator_timeout_seconds >= 75 &&
+      var.orchestrator_timeout_seconds <= 900 && floor(var.orchestrator_timeout_seconds) == var.orchestrator_timeout_seconds
+    )
+    error_message = "orchestrator_timeout_seconds must be a whole number, at least 75, at least 15 more than upsert_timeout_seconds, and at most 900: it starts an invocation of upsert only while 67 s remain, and gives up 2 s before its end."
   }
 }
 
 variable "transform_timeout_seconds" {
-  description = "Seconds until Lambda ends the transform function; Firehose waits 300 for it."
+  description = "Seconds until Lambda ends the transform function; Firehose waits 300 for it. It may have to put twice, dead letters and rows that an answer has no room for, and gives a PUT up after 60."
   type        = number
   default     = 180
 
   validation {
-    condition     = var.transform_timeout_seconds >= 60 && var.transform_timeout_seconds < 300
-    error_message = "transform_timeout_seconds must be from 60 to 299: Firehose gives up after 300 s."
+    condition     = var.transform_timeout_seconds >= 125 && var.transform_timeout_seconds < 300 && floor(var.transform_timeout_seconds) == var.transform_timeout_seconds
+    error_message = "transform_timeout_seconds must be a whole number from 125 to 299: a PUT is given up after 60 s and there may be two, one after the other; Firehose gives up after 300 s."
   }
 }
 
@@ -261,8 +273,8 @@ variable "orchestrator_reserved_concurrency" {
   default     = 10
 
   validation {
-    condition     = var.orchestrator_reserved_concurrency == -1 || var.orchestrator_reserved_concurrency >= 1
-    error_message = "orchestrator_reserved_concurrency must be -1 (none reserved) or at least 1; to pause, set mapping_enabled = false."
+    condition     = (var.orchestrator_reserved_concurrency == -1 || var.orchestrator_reserved_concurrency >= 1) && floor(var.orchestrator_reserved_concurrency) == var.orchestrator_reserved_concurrency
+    error_message = "orchestrator_reserved_concurrency must be a whole number, -1 (none reserved) or at least 1; to pause, set mapping_enabled = false."
   }
 }
 
@@ -272,19 +284,22 @@ variable "upsert_reserved_concurrency" {
   default     = 10
 
   validation {
-    condition     = var.upsert_reserved_concurrency == -1 || (var.upsert_reserved_concurrency >= 1 && var.upsert_reserved_concurrency < 20)
-    error_message = "upsert_reserved_concurrency must be -1 (none reserved) or from 1 to 19: Snowflake refuses a statement when 20 wait for the table's lock."
+    condition = (
+      (var.upsert_reserved_concurrency == -1 || (var.upsert_reserved_concurrency >= 1 && var.upsert_reserved_concurrency < 20)) &&
+      floor(var.upsert_reserved_concurrency) == var.upsert_reserved_concurrency
+    )
+    error_message = "upsert_reserved_concurrency must be a whole number, -1 (none reserved) or from 1 to 19: Snowflake refuses a statement when 20 wait for the table's lock."
   }
 }
 
 variable "transform_reserved_concurrency" {
-  description = "Most transforms at once. Firehose invokes one for each shard, and more when it catches up. -1 reserves none."
+  description = "Most transforms at once. Firehose invokes one for each shard, and more when it catches up; what it is refused for too often, it gives up. -1 reserves none."
   type        = number
   default     = 10
 
   validation {
-    condition     = var.transform_reserved_concurrency == -1 || var.transform_reserved_concurrency >= 1
-    error_message = "transform_reserved_concurrency must be -1 (none reserved) or at least 1."
+    condition     = (var.transform_reserved_concurrency == -1 || var.transform_reserved_concurrency >= 1) && floor(var.transform_reserved_concurrency) == var.transform_reserved_concurrency
+    error_message = "transform_reserved_concurrency must be a whole number, -1 (none reserved) or at least 1."
   }
 }
 
@@ -341,8 +356,8 @@ variable "landing_expiration_days" {
   default     = 0
 
   validation {
-    condition     = var.landing_expiration_days == 0 || var.landing_expiration_days >= 15
-    error_message = "landing_expiration_days must be 0 (keep all) or at least 15."
+    condition     = (var.landing_expiration_days == 0 || var.landing_expiration_days >= 15) && floor(var.landing_expiration_days) == var.landing_expiration_days
+    error_message = "landing_expiration_days must be a whole number, 0 (keep all) or at least 15."
   }
 }
 
@@ -352,8 +367,8 @@ variable "failure_expiration_days" {
   default     = 0
 
   validation {
-    condition     = var.failure_expiration_days == 0 || var.failure_expiration_days >= 30
-    error_message = "failure_expiration_days must be 0 (keep all) or at least 30."
+    condition     = (var.failure_expiration_days == 0 || var.failure_expiration_days >= 30) && floor(var.failure_expiration_days) == var.failure_expiration_days
+    error_message = "failure_expiration_days must be a whole number, 0 (keep all) or at least 30."
   }
 }
 
@@ -381,8 +396,8 @@ variable "snowflake_user" {
   default     = "LANDFALL_LOADER"
 
   validation {
-    condition     = length(var.snowflake_user) > 0
-    error_message = "snowflake_user must not be empty."
+    condition     = can(regex("^[^'\"\\s]{1,255}$", var.snowflake_user))
+    error_message = "snowflake_user must be the user's name, not empty, as SHOW USERS gives it, without quotation marks or spaces."
   }
 }
 
@@ -390,12 +405,22 @@ variable "snowflake_role" {
   description = "The role that upsert uses; empty: the user's default."
   type        = string
   default     = "LANDFALL_LOADER"
+
+  validation {
+    condition     = can(regex("^[^'\"\\s]{0,255}$", var.snowflake_role))
+    error_message = "snowflake_role must be empty or the role's name, as SHOW ROLES gives it, without quotation marks or spaces."
+  }
 }
 
 variable "snowflake_warehouse" {
   description = "The warehouse that upsert uses; empty: the user's default."
   type        = string
   default     = "LANDFALL_WH"
+
+  validation {
+    condition     = can(regex("^[^'\"\\s]{0,255}$", var.snowflake_warehouse))
+    error_message = "snowflake_warehouse must be empty or the warehouse's name, as SHOW WAREHOUSES gives it, without quotation marks or spaces."
+  }
 }
 
 variable "snowflake_url" {
@@ -466,8 +491,11 @@ variable "iterator_age_alarm_seconds" {
   default     = 900
 
   validation {
-    condition     = var.iterator_age_alarm_seconds >= 60 && var.iterator_age_alarm_seconds <= coalesce(var.maximum_record_age_seconds, min(604800, var.retention_hours * 3600 - 3600)) / 2
-    error_message = "iterator_age_alarm_seconds must be at least 60, and at most half of the age at which batches are given up: whoever is woken needs the other half."
+    condition = (
+      floor(var.iterator_age_alarm_seconds) == var.iterator_age_alarm_seconds && var.iterator_age_alarm_seconds >= 60 &&
+      var.iterator_age_alarm_seconds <= coalesce(var.maximum_record_age_seconds, min(604800, var.retention_hours * 3600 - 3600)) / 2
+    )
+    error_message = "iterator_age_alarm_seconds must be a whole number, at least 60, and at most half of the age at which batches are given up: whoever is woken needs the other half."
   }
 }
 
@@ -477,8 +505,8 @@ variable "snowpipe_lag_alarm_seconds" {
   default     = 900
 
   validation {
-    condition     = var.snowpipe_lag_alarm_seconds >= 60
-    error_message = "snowpipe_lag_alarm_seconds must be at least 60."
+    condition     = var.snowpipe_lag_alarm_seconds >= 60 && floor(var.snowpipe_lag_alarm_seconds) == var.snowpipe_lag_alarm_seconds
+    error_message = "snowpipe_lag_alarm_seconds must be a whole number, at least 60."
   }
 }
 
@@ -524,13 +552,16 @@ variable "firehose_buffer_seconds" {
 }
 
 variable "firehose_error_prefix" {
-  description = "Prefix under which Firehose puts what it could not deliver. Outside of the landing prefix: Snowpipe would load it."
+  description = "Prefix under which Firehose puts what it gives up. Apart from the others: of rows, where Snowpipe would load it, of dead letters and of batches that were given up."
   type        = string
   default     = "firehose-errors"
 
   validation {
-    condition     = can(regex("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", var.firehose_error_prefix)) && !startswith("${var.firehose_error_prefix}/", "${local.landing_prefix}/")
-    error_message = "firehose_error_prefix must be letters, digits, _ - and /, not beginning or ending in /, and must not lie under the landing prefix, where Snowpipe would load it."
+    condition = can(regex("^[A-Za-z0-9_-]+(/[A-Za-z0-9_-]+)*$", var.firehose_error_prefix)) && alltrue([
+      for prefix in [local.landing_prefix, local.dead_letter_prefix, local.on_failure_prefix] :
+      !startswith("${var.firehose_error_prefix}/", "${prefix}/") && !startswith("${prefix}/", "${var.firehose_error_prefix}/")
+    ])
+    error_message = "firehose_error_prefix must be letters, digits, _ - and /, not beginning or ending in /, and neither lie under nor hold the prefix of rows, where Snowpipe would load it, of dead letters, or aws/lambda, of batches that were given up."
   }
 }
 
@@ -554,7 +585,7 @@ variable "vpc_cidr" {
 }
 
 variable "customer_key" {
-  description = "Whether stream, bucket, secret, logs, topic and environment are encrypted with a KMS key of one's own, which is made here, instead of AWS's."
+  description = "Whether stream, bucket, secret, logs, topic and environment are encrypted with a KMS key of one's own, which is made here, instead of AWS's. One way only: a plan that would delete the key is refused, because all that it has encrypted would be unreadable at once."
   type        = bool
   default     = false
 }
@@ -565,7 +596,10 @@ variable "secret_recovery_days" {
   default     = 7
 
   validation {
-    condition     = var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)
-    error_message = "secret_recovery_days must be 0 or from 7 to 30."
+    condition = (
+      (var.secret_recovery_days == 0 || (var.secret_recovery_days >= 7 && var.secret_recovery_days <= 30)) &&
+      floor(var.secret_recovery_days) == var.secret_recovery_days
+    )
+    error_message = "secret_recovery_days must be 0 or a whole number from 7 to 30."
   }
 }
