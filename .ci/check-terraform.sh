@@ -61,11 +61,19 @@ venv() {
     python3 -m venv --clear "$TOOLS/$1" && "$TOOLS/$1/bin/pip" install --quiet --requirement "$2" && cp "$2" "$TOOLS/$1/requirements.txt"
 }
 
-tf() { terraform -chdir="$WORK/moto/module" "$@" -no-color; }
+tf() { terraform -chdir="${DEPLOYMENT:-$WORK/moto/module}" "$@" -no-color; }
 apply() { tf apply -auto-approve -input=false && tf output -json phase; }
 clean() { tf plan -detailed-exitcode -input=false; } # exits with 2 when there is something to do
 with_state() { tf show -json >"$WORK/state.json" && "$@" <"$WORK/state.json"; }
 moto_python() { "$TOOLS/moto/bin/python" "$@"; }
+
+# A deployment of its own, beside the one that gets all options.
+defaults() {
+    mkdir "$DEPLOYMENT"
+    cp -r "$WORK/moto/module/." "$DEPLOYMENT"
+    echo '{"name": "plain"}' >"$DEPLOYMENT/name.auto.tfvars.json"
+    apply
+}
 
 connect() {
     local queue
@@ -86,6 +94,12 @@ everything() {
     # The network before the functions, as docs/operations.md says for a deployment that is there.
     tf apply -auto-approve -input=false -target=aws_subnet.private -target=aws_security_group.functions
     apply
+}
+
+# What is encrypted with the key would be unreadable at once.
+key_stays() {
+    tf plan -input=false -var customer_key=false >"$WORK/refused" 2>&1 && { echo "the plan would delete the key"; return 1; }
+    grep -F "Instance cannot be destroyed" "$WORK/refused"
 }
 
 if ! command -v terraform >/dev/null; then
@@ -123,6 +137,9 @@ else
         # shellcheck disable=SC1091 # it was made just now
         source "$WORK/moto/env"
         check "moto: init" tf init -input=false
+        DEPLOYMENT=$WORK/moto/defaults check "moto: defaults, apply" defaults
+        DEPLOYMENT=$WORK/moto/defaults check "moto: defaults, plan clean" clean
+        DEPLOYMENT=$WORK/moto/defaults check "parliament: defaults" with_state moto_python "$TESTS/policies.py"
         # From the start: moto does not give a log group another key later.
         echo '{"customer_key": true}' >"$WORK/moto/module/key.auto.tfvars.json"
         check "moto: phase 1, apply" apply
@@ -133,8 +150,9 @@ else
         check "moto: S3 tells Snowpipe's queue" delivered
         check "moto: all options, apply" everything
         check "moto: all options, plan clean" clean
+        check "moto: the key stays" key_stays
         check "parliament: all options" with_state moto_python "$TESTS/policies.py"
-        check "alarms have runbooks" with_state python3 "$TESTS/runbooks.py" landfall "$MODULE/../../docs/operations.md"
+        check "alarms have runbooks" with_state python3 "$TESTS/runbooks.py" "$MODULE/../../docs/operations.md"
     fi
 fi
 

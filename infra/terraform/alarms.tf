@@ -47,16 +47,27 @@ locals {
   # `landfall reconcile --deployed --metrics` is no function; it says so in the place of one.
   of_reconcile = ["Pipeline", local.pipeline_name, "Function", "reconcile"]
 
-  # A batch is tried again by itself, so a function has to fail for three of five minutes to be worth waking somebody.
-  lasting = { period = 60, evaluation_periods = 5, datapoints_to_alarm = 3 }
-  # What must not happen at all.
-  once = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1 }
+  # CloudWatch stamps what an invocation measures with its start, and one may last for minutes: in shorter periods than these, a
+  # function that fails slowly would leave most of them without any data.
+  #
+  # A batch is tried again by itself, so its function has to fail in two of three periods to be worth waking somebody.
+  lasting = { period = 300, evaluation_periods = 3, datapoints_to_alarm = 2, tells_when_over = true }
+  # A state: what it was at its worst in the last period.
+  now = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1, tells_when_over = true }
+  # What must not happen at all. That it did not happen in the next period mends nothing, so nobody is told.
+  once = merge(local.now, { tells_when_over = false })
+
+  # Snowflake's own limit for a statement of upsert: `Timeouts::statement` in crates/core/src/config.rs.
+  statement_timeout_ms = 40000
+
+  # The mapping tries a batch for as long as its records live. Firehose tries a few times, and then gives it up.
+  patience = { orchestrator = local.lasting, upsert = local.lasting, transform = local.once }
 
   of_lambda_function = { for function, name in local.names : function => ["FunctionName", name] }
 
   alarms = merge(
     {
-      iterator-age = merge(local.lasting, {
+      iterator-age = merge(local.now, {
         what       = "Records wait longer than ${var.iterator_age_alarm_seconds} s to be taken from the stream."
         metric     = ["AWS/Lambda", "IteratorAge"]
         dimensions = local.of_lambda_function.orchestrator
@@ -92,7 +103,7 @@ locals {
         operator   = "GreaterThanThreshold"
         missing    = "notBreaching"
       })
-      snowpipe-missing = merge(local.once, {
+      snowpipe-missing = merge(local.now, {
         what       = "Rows landed that Snowpipe has not loaded."
         metric     = ["Landfall", "MicrobatchMissing"]
         dimensions = local.of_reconcile
@@ -102,7 +113,7 @@ locals {
         # Reconcile runs when a schedule, or somebody, runs it.
         missing = "ignore"
       })
-      snowpipe-lag = merge(local.once, {
+      snowpipe-lag = merge(local.now, {
         what       = "Snowpipe is more than ${var.snowpipe_lag_alarm_seconds} s behind."
         metric     = ["Landfall", "MicrobatchLagMs"]
         dimensions = local.of_reconcile
@@ -113,8 +124,8 @@ locals {
       })
     },
     {
-      for function in local.functions : "${function}-errors" => merge(local.lasting, {
-        what       = "The function ${function} fails again and again."
+      for function in local.functions : "${function}-errors" => merge(local.patience[function], {
+        what       = "The function ${function} fails."
         metric     = ["AWS/Lambda", "Errors"]
         dimensions = local.of_lambda_function[function]
         statistic  = "Sum"
@@ -124,7 +135,7 @@ locals {
       })
     },
     {
-      for function in local.functions : "${function}-throttles" => merge(local.lasting, {
+      for function in local.functions : "${function}-throttles" => merge(local.patience[function], {
         what       = "The function ${function} is refused for want of concurrency."
         metric     = ["AWS/Lambda", "Throttles"]
         dimensions = local.of_lambda_function[function]
@@ -136,42 +147,59 @@ locals {
     },
     {
       for alarm in var.upsert ? ["upsert-duration"] : [] : alarm => merge(local.lasting, {
-        what       = "Upsert takes more than four fifths of its ${var.upsert_timeout_seconds} s."
+        what       = "Upsert takes more than four fifths of the ${local.statement_timeout_ms / 1000} s that Snowflake gives a statement."
         metric     = ["AWS/Lambda", "Duration"]
         dimensions = local.of_lambda_function.upsert
         statistic  = "Maximum"
-        threshold  = var.upsert_timeout_seconds * 800
+        threshold  = local.statement_timeout_ms * 0.8
         operator   = "GreaterThanThreshold"
         missing    = "notBreaching"
       })
     },
     {
       for alarm, settings in {
-        firehose-poison = {
+        firehose-processing = merge(local.once, {
+          what       = "An invocation by Firehose failed. After eight retries its records go to ${var.firehose_error_prefix}/, and no table hears of them."
+          metric     = ["AWS/Firehose", "ExecuteProcessing.Success"]
+          dimensions = ["DeliveryStreamName", var.name]
+          # Successful invocations of all.
+          statistic = "Minimum"
+          threshold = 1
+          operator  = "LessThanThreshold"
+        })
+        firehose-failed = merge(local.once, {
+          what       = "The transform function refused records: Firehose puts them under ${var.firehose_error_prefix}/, and no table hears of them."
+          metric     = ["Landfall", "Failed"]
+          dimensions = local.of_transform
+          statistic  = "Sum"
+          threshold  = 0
+          operator   = "GreaterThanThreshold"
+        })
+        firehose-poison = merge(local.once, {
           what       = "The transform function met poison: dead letters on the Firehose route."
           metric     = ["Landfall", "Poison"]
           dimensions = local.of_transform
           statistic  = "Sum"
           threshold  = 0
-        }
-        firehose-freshness = {
+          operator   = "GreaterThanThreshold"
+        })
+        firehose-freshness = merge(local.now, {
           what       = "What Firehose delivers is older than three buffer intervals and five minutes."
           metric     = ["AWS/Firehose", "DeliveryToS3.DataFreshness"]
           dimensions = ["DeliveryStreamName", var.name]
           statistic  = "Maximum"
           threshold  = 3 * var.firehose_buffer_seconds + 300
-        }
-        firehose-partitions = {
+          operator   = "GreaterThanThreshold"
+        })
+        firehose-partitions = merge(local.once, {
           what       = "Firehose has more partitions open than it takes; what is over goes to ${var.firehose_error_prefix}/."
           metric     = ["AWS/Firehose", "PartitionCountExceeded"]
           dimensions = ["DeliveryStreamName", var.name]
           statistic  = "Maximum"
           threshold  = 0
-        }
-        } : alarm => merge(local.once, settings, {
-          operator = "GreaterThanThreshold"
-          missing  = "notBreaching"
-      }) if var.firehose
+          operator   = "GreaterThanThreshold"
+        })
+      } : alarm => merge(settings, { missing = "notBreaching" }) if var.firehose
     },
   )
 }
@@ -197,50 +225,50 @@ resource "aws_cloudwatch_metric_alarm" "this" {
   treat_missing_data  = each.value.missing
 
   alarm_actions = [aws_sns_topic.alarms.arn]
-  ok_actions    = [aws_sns_topic.alarms.arn]
+  ok_actions    = each.value.tells_when_over ? [aws_sns_topic.alarms.arn] : []
 }
 
 # Records come in, and nobody takes them: a mapping that is off has no metric of its own that would say so.
+#
+# Two alarms without actions and one of both, because a function that is not invoked has no datapoints at all, which an alarm
+# can be told to take for a breach. In an expression of both metrics, nothing is made of a metric that never was.
 resource "aws_cloudwatch_metric_alarm" "stalled" {
-  alarm_name        = "${var.name}-stalled"
-  alarm_description = "Records come in and the orchestrator is not invoked. Runbook: docs/operations.md, stalled."
+  for_each = {
+    incoming = {
+      metric     = ["AWS/Kinesis", "IncomingRecords"]
+      dimensions = { StreamName = aws_kinesis_stream.this.name }
+      operator   = "GreaterThanThreshold"
+      threshold  = 0
+      missing    = "notBreaching"
+    }
+    idle = {
+      metric     = ["AWS/Lambda", "Invocations"]
+      dimensions = { FunctionName = aws_lambda_function.orchestrator.function_name }
+      operator   = "LessThanThreshold"
+      threshold  = 1
+      missing    = "breaching"
+    }
+  }
 
+  alarm_name        = "${var.name}-stalled-${each.key}"
+  alarm_description = "One half of ${var.name}-stalled: by itself it means nothing, and tells nobody. Runbook: docs/operations.md, stalled."
+
+  namespace           = each.value.metric[0]
+  metric_name         = each.value.metric[1]
+  dimensions          = each.value.dimensions
+  statistic           = "Sum"
+  period              = 300
   evaluation_periods  = 3
   datapoints_to_alarm = 3
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = 0
-  treat_missing_data  = "notBreaching"
+  comparison_operator = each.value.operator
+  threshold           = each.value.threshold
+  treat_missing_data  = each.value.missing
+}
 
-  metric_query {
-    id          = "stalled"
-    label       = "records that nobody takes"
-    expression  = "IF(FILL(invocations, 0) == 0, FILL(incoming, 0), 0)"
-    return_data = true
-  }
-
-  metric_query {
-    id = "incoming"
-
-    metric {
-      namespace   = "AWS/Kinesis"
-      metric_name = "IncomingRecords"
-      dimensions  = { StreamName = aws_kinesis_stream.this.name }
-      stat        = "Sum"
-      period      = 300
-    }
-  }
-
-  metric_query {
-    id = "invocations"
-
-    metric {
-      namespace   = "AWS/Lambda"
-      metric_name = "Invocations"
-      dimensions  = { FunctionName = aws_lambda_function.orchestrator.function_name }
-      stat        = "Sum"
-      period      = 300
-    }
-  }
+resource "aws_cloudwatch_composite_alarm" "stalled" {
+  alarm_name        = "${var.name}-stalled"
+  alarm_description = "Records come in and the orchestrator is not invoked. Runbook: docs/operations.md, stalled."
+  alarm_rule        = join(" AND ", [for half in ["idle", "incoming"] : "ALARM(\"${aws_cloudwatch_metric_alarm.stalled[half].alarm_name}\")"])
 
   alarm_actions = [aws_sns_topic.alarms.arn]
   ok_actions    = [aws_sns_topic.alarms.arn]

@@ -11,7 +11,7 @@ resource "aws_cloudwatch_dashboard" "this" {
 locals {
   n_columns = 3
 
-  alarm_arns = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn], [aws_cloudwatch_metric_alarm.stalled.arn])
+  alarm_arns = concat([for alarm in aws_cloudwatch_metric_alarm.this : alarm.arn], aws_cloudwatch_composite_alarm.stalled[*].arn)
 
   panels = concat(
     [
@@ -161,6 +161,25 @@ locals {
         concat(["Landfall", "Records"], local.of_transform),
         concat(["Landfall", "Rows"], local.of_transform),
         concat(["Landfall", "Poison"], local.of_transform, [{ yAxis = "right", color = "#d62728" }]),
+        concat(["Landfall", "DeadLetters"], local.of_transform, [{ yAxis = "right", color = "#9467bd" }]),
+      ]
+    },
+    {
+      title = "The Firehose route: landed by transform, for want of room"
+      stat  = "Sum"
+      y     = "objects or bytes a minute"
+      series = [
+        concat(["Landfall", "Objects"], local.of_transform),
+        concat(["Landfall", "LandedBytes"], local.of_transform, [{ yAxis = "right" }]),
+      ]
+    },
+    {
+      title = "The Firehose route: what it gives up"
+      stat  = "Sum"
+      y     = "records a minute"
+      series = [
+        concat(["Landfall", "Failed"], local.of_transform),
+        ["AWS/Firehose", "ExecuteProcessing.Success", "DeliveryStreamName", var.name, { stat = "Minimum", yAxis = "right" }],
       ]
     },
     {

@@ -168,6 +168,12 @@ resource "aws_kinesis_firehose_delivery_stream" "landing" {
           parameter_name  = "LambdaArn"
           parameter_value = "${aws_lambda_function.transform[0].arn}:$LATEST"
         }
+
+        # Of an invocation that fails, times out or is throttled. Then Firehose gives its records up; 3 is its default.
+        parameters {
+          parameter_name  = "NumberOfRetries"
+          parameter_value = "8"
+        }
       }
     }
 

@@ -142,6 +142,50 @@ run "a_deployment_of_defaults_is_as_designed_and_waits_for_snowflake" {
   }
 }
 
+run "alarms_see_functions_that_fail_slowly" {
+  command = plan
+
+  assert {
+    condition = alltrue([
+      for alarm in ["orchestrator-errors", "orchestrator-throttles", "upsert-errors", "upsert-throttles", "upsert-duration"] :
+      aws_cloudwatch_metric_alarm.this[alarm].period == 300 &&
+      aws_cloudwatch_metric_alarm.this[alarm].evaluation_periods == 3 && aws_cloudwatch_metric_alarm.this[alarm].datapoints_to_alarm == 2
+    ])
+    error_message = "an invocation of three minutes leaves a datapoint in two of three periods"
+  }
+  assert {
+    condition     = alltrue([for alarm in values(aws_cloudwatch_metric_alarm.this) : alarm.period >= aws_lambda_function.orchestrator.timeout])
+    error_message = "no period is shorter than an invocation"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["iterator-age"].evaluation_periods == 1 && aws_cloudwatch_metric_alarm.this["iterator-age"].statistic == "Maximum"
+    error_message = "the age is what it is"
+  }
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.this["upsert-duration"].threshold == 32000
+    error_message = "four fifths of the 40 s after which Snowflake cancels a statement"
+  }
+  assert {
+    condition = [for name, alarm in local.alarms : name if !alarm.tells_when_over] == ["dead-letters", "on-failure", "on-failure-lost"] && alltrue([
+      for name, alarm in local.alarms : length(coalesce(aws_cloudwatch_metric_alarm.this[name].ok_actions, [])) == 0 if !alarm.tells_when_over
+    ])
+    error_message = "what happened once is not over because it did not happen again"
+  }
+  assert {
+    condition     = aws_cloudwatch_composite_alarm.stalled.alarm_rule == "ALARM(\"landfall-stalled-idle\") AND ALARM(\"landfall-stalled-incoming\")"
+    error_message = "records come in, and nobody takes them"
+  }
+  assert {
+    condition = {
+      for half, alarm in aws_cloudwatch_metric_alarm.stalled : half => "${alarm.metric_name} ${alarm.comparison_operator} ${alarm.threshold} ${alarm.treat_missing_data}"
+      } == {
+      idle     = "Invocations LessThanThreshold 1 breaching"
+      incoming = "IncomingRecords GreaterThanThreshold 0 notBreaching"
+    }
+    error_message = "a function that was never invoked has no datapoint, and is idle"
+  }
+}
+
 run "between_the_phases_the_role_is_trusted_already" {
   command = plan
   variables {
@@ -227,6 +271,23 @@ run "the_firehose_route" {
     firehose = true
   }
 
+  # So that a plan has all of a role's policy.
+  override_resource {
+    target          = aws_s3_bucket.landing
+    override_during = plan
+    values          = { arn = "arn:aws:s3:::bucket" }
+  }
+  override_resource {
+    target          = aws_kinesis_stream.this
+    override_during = plan
+    values          = { arn = "arn:aws:kinesis:us-east-1:123456789012:stream/landfall" }
+  }
+  override_resource {
+    target          = aws_cloudwatch_log_group.function
+    override_during = plan
+    values          = { arn = "arn:aws:logs:us-east-1:123456789012:log-group:group" }
+  }
+
   assert {
     condition     = aws_lambda_function.orchestrator.environment[0].variables.LANDING == "off" && aws_lambda_function.orchestrator.environment[0].variables.UPSERT == "on"
     error_message = "the orchestrator lands nothing"
@@ -234,6 +295,20 @@ run "the_firehose_route" {
   assert {
     condition     = aws_lambda_function.transform[0].environment[0].variables == tomap({ LANDING_BUCKET = "landfall-landing-123456789012-us-east-1", PIPELINE_FILE = "/var/task/pipeline.toml" })
     error_message = "transform's environment"
+  }
+  assert {
+    condition = length(setsubtract(
+      [for prefix in ["kinesiscsv", "deadletter", "aws/lambda"] : "arn:aws:s3:::bucket/${prefix}/*"],
+      flatten([for statement in jsondecode(aws_iam_role_policy.function["orchestrator"].policy).Statement : statement.Resource if statement.Sid == "Land"]),
+    )) == 0
+    error_message = "what is redriven Firehose never sees: the orchestrator may land it"
+  }
+  assert {
+    condition = {
+      for parameter in one(one(one(aws_kinesis_firehose_delivery_stream.landing[0].extended_s3_configuration).processing_configuration).processors).parameters :
+      parameter.parameter_name => parameter.parameter_value
+    }["NumberOfRetries"] == "8"
+    error_message = "it tries more often than by default"
   }
   assert {
     condition = (
@@ -252,8 +327,26 @@ run "the_firehose_route" {
     error_message = "rows under the pipe's prefix, errors outside of it"
   }
   assert {
-    condition     = length(setsubtract(["transform-errors", "transform-throttles", "firehose-poison", "firehose-freshness", "firehose-partitions"], keys(aws_cloudwatch_metric_alarm.this))) == 0
+    condition     = length(setsubtract(["transform-errors", "transform-throttles", "firehose-processing", "firehose-failed", "firehose-poison", "firehose-freshness", "firehose-partitions"], keys(aws_cloudwatch_metric_alarm.this))) == 0
     error_message = "its alarms"
+  }
+  assert {
+    condition = alltrue([
+      for alarm in ["transform-errors", "transform-throttles", "firehose-processing", "firehose-failed"] :
+      aws_cloudwatch_metric_alarm.this[alarm].evaluation_periods == 1 && length(coalesce(aws_cloudwatch_metric_alarm.this[alarm].ok_actions, [])) == 0
+    ])
+    error_message = "what Firehose may give up is told at the first failure, and its silence is no good news"
+  }
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].namespace == "AWS/Firehose" &&
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].metric_name == "ExecuteProcessing.Success" &&
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].dimensions == tomap({ DeliveryStreamName = "landfall" }) &&
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].comparison_operator == "LessThanThreshold" &&
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].statistic == "Minimum" &&
+      aws_cloudwatch_metric_alarm.this["firehose-processing"].threshold == 1
+    )
+    error_message = "an invocation that failed, timed out or was refused"
   }
 }
 
@@ -316,6 +409,16 @@ run "a_key_of_ones_own" {
     condition     = aws_kms_key.own[0].enable_key_rotation
     error_message = "it rotates"
   }
+  assert {
+    condition = {
+      for statement in jsondecode(aws_kms_key.own[0].policy).Statement : statement.Sid => join(" ", concat([statement.Principal.Service], statement.Action)) if statement.Sid != "Account"
+      } == {
+      Alarms   = "cloudwatch.amazonaws.com kms:Decrypt kms:GenerateDataKey*"
+      Logs     = "logs.us-east-1.amazonaws.com kms:Encrypt kms:Decrypt kms:ReEncrypt* kms:GenerateDataKey*"
+      LogsLook = "logs.us-east-1.amazonaws.com kms:DescribeKey"
+    }
+    error_message = "services use it as their documentation says"
+  }
 }
 
 run "an_on_demand_stream_has_no_shard_count" {
@@ -346,7 +449,7 @@ run "another_name_is_another_deployment" {
       for name in [
         aws_kinesis_stream.this.name, aws_s3_bucket.landing.bucket, aws_lambda_function.orchestrator.function_name,
         aws_lambda_function.upsert[0].function_name, aws_iam_role.storage.name, aws_secretsmanager_secret.snowflake.name,
-        aws_sns_topic.alarms.name, aws_cloudwatch_dashboard.this.dashboard_name, aws_cloudwatch_metric_alarm.stalled.alarm_name,
+        aws_sns_topic.alarms.name, aws_cloudwatch_dashboard.this.dashboard_name, aws_cloudwatch_composite_alarm.stalled.alarm_name,
       ] : startswith(name, "acme-sensors")
     ])
     error_message = "every name begins with it"

@@ -33,7 +33,7 @@ run "values_below_the_least" {
     upsert_memory_mb                  = 64
     transform_memory_mb               = 64
     orchestrator_timeout_seconds      = 74
-    transform_timeout_seconds         = 59
+    transform_timeout_seconds         = 124
     orchestrator_reserved_concurrency = 0
     upsert_reserved_concurrency       = 0
     transform_reserved_concurrency    = 0
@@ -146,6 +146,75 @@ run "values_above_the_most" {
   ]
 }
 
+run "parts_of_what_comes_in_whole" {
+  command = plan
+  variables {
+    orchestrator_memory_mb            = 256.5
+    upsert_memory_mb                  = 256.5
+    transform_memory_mb               = 256.5
+    upsert_timeout_seconds            = 60.5
+    transform_timeout_seconds         = 180.5
+    orchestrator_reserved_concurrency = 1.5
+    upsert_reserved_concurrency       = 1.5
+    transform_reserved_concurrency    = 1.5
+    maximum_record_age_seconds        = 3600.5
+    landing_expiration_days           = 15.5
+    failure_expiration_days           = 30.5
+    snowpipe_lag_alarm_seconds        = 60.5
+    secret_recovery_days              = 7.5
+    tags                              = { Project = "mine" }
+    snowflake_user                    = "ada'; DROP"
+    snowflake_role                    = "two words"
+    snowflake_warehouse               = "\"WH\""
+    firehose_error_prefix             = "aws"
+  }
+
+  expect_failures = [
+    var.orchestrator_memory_mb,
+    var.upsert_memory_mb,
+    var.transform_memory_mb,
+    var.upsert_timeout_seconds,
+    var.transform_timeout_seconds,
+    var.orchestrator_reserved_concurrency,
+    var.upsert_reserved_concurrency,
+    var.transform_reserved_concurrency,
+    var.maximum_record_age_seconds,
+    var.landing_expiration_days,
+    var.failure_expiration_days,
+    var.snowpipe_lag_alarm_seconds,
+    var.secret_recovery_days,
+    var.tags,
+    var.snowflake_user,
+    var.snowflake_role,
+    var.snowflake_warehouse,
+    var.firehose_error_prefix,
+  ]
+}
+
+run "firehose_errors_among_dead_letters_a_tag_of_awss_and_parts_of_a_second" {
+  command = plan
+  variables {
+    tags                         = { "aws:owner" = "me" }
+    firehose_error_prefix        = "deadletter/firehose"
+    orchestrator_timeout_seconds = 180.5
+    iterator_age_alarm_seconds   = 60.5
+  }
+
+  expect_failures = [
+    var.orchestrator_timeout_seconds,
+    var.iterator_age_alarm_seconds,
+    var.tags,
+    var.firehose_error_prefix,
+  ]
+}
+
+run "tags_as_aws_takes_them" {
+  command = plan
+  variables {
+    tags = { "cost centre" = "é/4+2=6 @home", empty = "" }
+  }
+}
+
 run "upsert_ends_before_a_statement_does_and_an_alarm_is_too_late_to_act_on" {
   command = plan
   variables {
@@ -239,5 +308,22 @@ run "too_few_functions_for_the_shards_are_a_warning" {
   expect_failures = [
     check.orchestrators_for_every_shard,
     check.upserts_for_every_orchestrator,
+  ]
+}
+
+run "so_are_too_few_for_firehose_and_for_a_stream_on_demand" {
+  command = plan
+  variables {
+    stream_mode                       = "ON_DEMAND"
+    firehose                          = true
+    orchestrator_reserved_concurrency = 3
+    upsert_reserved_concurrency       = 3
+    transform_reserved_concurrency    = 3
+  }
+
+  expect_failures = [
+    check.orchestrators_for_every_shard,
+    check.upserts_for_every_orchestrator,
+    check.transforms_for_every_shard,
   ]
 }
