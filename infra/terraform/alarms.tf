@@ -159,7 +159,7 @@ locals {
     {
       for alarm, settings in {
         firehose-processing = merge(local.once, {
-          what       = "An invocation by Firehose failed. After eight retries its records go to ${var.firehose_error_prefix}/, and no table hears of them."
+          what       = "An invocation by Firehose failed. After eight retries its records go to ${var.firehose_error_prefix}/, and Snowpipe never sees them."
           metric     = ["AWS/Firehose", "ExecuteProcessing.Success"]
           dimensions = ["DeliveryStreamName", var.name]
           # Successful invocations of all.
@@ -168,7 +168,7 @@ locals {
           operator  = "LessThanThreshold"
         })
         firehose-failed = merge(local.once, {
-          what       = "The transform function refused records: Firehose puts them under ${var.firehose_error_prefix}/, and no table hears of them."
+          what       = "The transform function refused records: Firehose puts them under ${var.firehose_error_prefix}/, and Snowpipe never sees them."
           metric     = ["Landfall", "Failed"]
           dimensions = local.of_transform
           statistic  = "Sum"
