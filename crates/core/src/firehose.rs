@@ -1,15 +1,22 @@
 //! The event that Firehose sends to its transformation function, and the answer that it expects.
 //!
 //! `aws_lambda_events` fails the whole event for one record's bad base64, and for the empty `subsequenceNumber` of AWS's
-//! own example, hence our own small reading of it.
+//! own example, hence our own small reading of it: nothing that is odd about a record is a fault of its neighbours.
+
+mod answer;
 
 use std::borrow::Cow;
+use std::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use chrono::DateTime;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
-use crate::event::{data, is_shard_id};
+pub use self::answer::{Answer, AnswerMetadata, Answered, Outcome, PartitionKeys};
+use crate::event::{self, is_shard_id};
 use crate::{ArrivedAt, Record, SequenceNumber};
 
 /// A record as Firehose delivers it.
@@ -18,7 +25,7 @@ pub struct Delivered {
     /// What the answer has to name it by.
     pub record_id: String,
     /// Where it comes from and what it holds; or why that cannot be known.
-    pub user_record: Result<UserRecord, &'static str>,
+    pub user_record: Result<UserRecord, Unplaced>,
 }
 
 /// What Firehose has taken out of a Kinesis record, or a plain one as it is.
@@ -28,6 +35,29 @@ pub struct UserRecord {
     pub record: Record,
     /// Its index inside an aggregated record; 0 in a plain one.
     pub subsequence_number: u64,
+}
+
+/// Why it cannot be known where a record stands in a Kinesis stream, and what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unplaced {
+    /// It was put into the delivery stream itself.
+    NoMetadata,
+    /// Firehose sends it otherwise than it is documented.
+    Malformed(&'static str),
+}
+
+impl fmt::Display for Unplaced {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMetadata => {
+                f.write_str("there is no kinesisRecordMetadata: let a Kinesis stream be the delivery stream's source")
+            }
+            Self::Malformed(what) => write!(
+                f,
+                "{what}: have the orchestrator read the record from the stream, with LANDING=on, and upgrade Landfall"
+            ),
+        }
+    }
 }
 
 /// Why an event is none of Firehose's.
@@ -44,44 +74,15 @@ struct Event<'a> {
     records: Vec<EventRecord<'a>>,
 }
 
+/// Without its name a record cannot be answered, and so the event is none. All else is its own fault alone.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct EventRecord<'a> {
     record_id: String,
     #[serde(borrow)]
-    data: Cow<'a, str>,
-    // Not with records that were put into the delivery stream itself.
-    #[serde(borrow)]
-    kinesis_record_metadata: Option<Metadata<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Metadata<'a> {
-    #[serde(borrow)]
-    shard_id: Cow<'a, str>,
-    #[serde(borrow)]
-    partition_key: Cow<'a, str>,
-    #[serde(borrow)]
-    sequence_number: Cow<'a, str>,
-    #[serde(default, borrow)]
-    subsequence_number: Number<'a>,
-    approximate_arrival_timestamp: i64,
-}
-
-/// Firehose sends a number; AWS's example has an empty text.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Number<'a> {
-    Number(u64),
-    #[serde(borrow)]
-    Text(Cow<'a, str>),
-}
-
-impl Default for Number<'_> {
-    fn default() -> Self {
-        Self::Number(0)
-    }
+    data: Option<&'a RawValue>,
+    #[serde(default)]
+    kinesis_record_metadata: Value,
 }
 
 /// The records of an event, in its order.
@@ -100,27 +101,54 @@ pub fn records(event: &str) -> Result<Vec<Delivered>, EventError> {
     Ok(delivered.collect())
 }
 
-fn user_record(record: &EventRecord<'_>) -> Result<UserRecord, &'static str> {
-    let metadata = record.kinesis_record_metadata.as_ref().ok_or("there is no kinesisRecordMetadata")?;
-    if !is_shard_id(&metadata.shard_id) {
-        return Err("shardId is none");
+fn user_record(record: &EventRecord<'_>) -> Result<UserRecord, Unplaced> {
+    let metadata = &record.kinesis_record_metadata;
+    if metadata.is_null() {
+        return Err(Unplaced::NoMetadata);
     }
-    let subsequence_number = match &metadata.subsequence_number {
-        Number::Number(number) => *number,
-        Number::Text(text) if text.is_empty() => 0,
-        Number::Text(text) => text.parse().map_err(|_| "subsequenceNumber is no number")?,
-    };
+    let text = |name: &str| metadata.get(name).and_then(Value::as_str);
+    let shard_id = text("shardId").filter(|id| is_shard_id(id)).ok_or(Unplaced::Malformed("shardId is none"))?;
+    let sequence_number = text("sequenceNumber")
+        .and_then(SequenceNumber::new)
+        .ok_or(Unplaced::Malformed("sequenceNumber is no decimal integer of up to 129 digits"))?;
+    let subsequence_number = subsequence_number(&metadata["subsequenceNumber"])
+        .ok_or(Unplaced::Malformed("subsequenceNumber is no number"))?;
+    let partition_key = text("partitionKey").ok_or(Unplaced::Malformed("partitionKey is no text"))?;
+    let arrived_at = arrived_at(&metadata["approximateArrivalTimestamp"])
+        .ok_or(Unplaced::Malformed("approximateArrivalTimestamp is none between the years 1 and 9999"))?;
+    // Borrowed, but where something in it is escaped.
+    let data: Option<Cow<'_, str>> = record.data.and_then(|raw| match serde_json::from_str(raw.get()) {
+        Ok(text) => Some(Cow::Borrowed(text)),
+        Err(_) => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
+    });
     let record = Record {
-        shard_id: metadata.shard_id.as_ref().into(),
-        sequence_number: SequenceNumber::new(&metadata.sequence_number)
-            .ok_or("sequenceNumber is no decimal integer of up to 129 digits")?,
-        partition_key: metadata.partition_key.as_ref().into(),
-        arrived_at: ArrivedAt::from_millis(metadata.approximate_arrival_timestamp)
-            .ok_or("approximateArrivalTimestamp is out of range")?,
-        data: data(&record.data),
+        shard_id: shard_id.into(),
+        sequence_number,
+        partition_key: partition_key.into(),
+        arrived_at,
+        data: event::data(&data.ok_or(Unplaced::Malformed("data is no text"))?),
         place: None,
     };
     Ok(UserRecord { record, subsequence_number })
+}
+
+/// Firehose sends a number; AWS's example has an empty text.
+fn subsequence_number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Null => Some(0),
+        Value::String(text) if text.is_empty() => Some(0),
+        Value::String(text) => text.parse().ok(),
+        other => other.as_u64(),
+    }
+}
+
+/// Firehose sends milliseconds; AWS's example has `2012-04-23T18:25:43.511Z`.
+fn arrived_at(value: &Value) -> Option<ArrivedAt> {
+    let ms = match value {
+        Value::String(text) => DateTime::parse_from_rfc3339(text).ok()?.timestamp_millis(),
+        other => other.as_i64()?,
+    };
+    ArrivedAt::from_millis(ms)
 }
 
 /// The event that Firehose makes of records: the inverse of [`records`], for those that have a position.
@@ -154,83 +182,6 @@ pub fn render(user_records: &[(String, UserRecord)], delivery_stream_arn: &str, 
         "records": records,
     })
     .to_string()
-}
-
-/// What the function answers: each record once.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Answer {
-    /// In the order of the event.
-    pub records: Vec<Answered>,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Answered {
-    /// The event's.
-    pub record_id: String,
-    /// What Firehose is to do.
-    pub result: Outcome,
-    /// Base64 of what is to be written; empty where nothing is.
-    pub data: String,
-    /// Where that is to be written.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub metadata: Option<AnswerMetadata>,
-}
-
-/// What Firehose is to do with a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub enum Outcome {
-    /// Write it.
-    Ok,
-    /// Nothing: what was to be done is done.
-    Dropped,
-    /// Put the record as it came under the error prefix.
-    ProcessingFailed,
-}
-
-/// As Firehose wants it wrapped.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AnswerMetadata {
-    /// What the prefix of the object is made of.
-    pub partition_keys: PartitionKeys,
-}
-
-/// Of these Firehose makes the layout of the landing zone, by the prefix
-/// `kinesiscsv/!{partitionKeyFromLambda:partition}/!{partitionKeyFromLambda:hour}/`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PartitionKeys {
-    /// `sensor-6`
-    pub partition: String,
-    /// `2026/11/20/14`, of arrival.
-    pub hour: String,
-}
-
-impl Answered {
-    /// Rows as CSV, to be written under `keys`.
-    pub fn ok(record_id: String, csv: &[u8], keys: PartitionKeys) -> Self {
-        let metadata = Some(AnswerMetadata { partition_keys: keys });
-        Self { record_id, result: Outcome::Ok, data: STANDARD.encode(csv), metadata }
-    }
-
-    /// Nothing to be written.
-    pub fn without_data(record_id: String, result: Outcome) -> Self {
-        // Firehose's documentation requires the field.
-        Self { record_id, result, data: String::new(), metadata: None }
-    }
-
-    /// What it takes in the answer, the comma behind it included.
-    ///
-    /// # Errors
-    /// Only what `serde_json` says of text, which is nothing.
-    pub fn n_bytes(&self) -> serde_json::Result<usize> {
-        let Self { record_id, result, data, metadata } = self;
-        let (record_id, metadata) = (record_id.clone(), metadata.clone());
-        let around = Self { record_id, result: *result, data: String::new(), metadata };
-        // Base64 has nothing to escape.
-        Ok(serde_json::to_string(&around)?.len() + data.len() + 1)
-    }
 }
 
 #[cfg(test)]

@@ -56,6 +56,8 @@ pub const RECORDS: Metric = count("Records");
 pub const ROWS: Metric = count("Rows");
 /// Documents that are no rows of the pipeline.
 pub const POISON: Metric = count("Poison");
+/// Records that Firehose delivers without their place in a Kinesis stream: they are left to its error prefix.
+pub const FAILED: Metric = count("Failed");
 /// Rows that the warehouse refused.
 pub const REJECTED: Metric = count("Rejected");
 /// Poison and rejected rows together: what is among the dead letters after the invocation.
@@ -99,8 +101,8 @@ pub const ORCHESTRATOR: [Metric; 11] = [
 /// What each invocation of upsert publishes.
 pub const UPSERT: [Metric; 5] = [ROWS, INSERTED, DUPLICATES, REJECTED, MERGE_MS];
 
-/// What each invocation of the transformation publishes.
-pub const TRANSFORM: [Metric; 3] = [RECORDS, ROWS, POISON];
+/// What each invocation of the transformation publishes; objects are those that it lands itself.
+pub const TRANSFORM: [Metric; 7] = [RECORDS, ROWS, POISON, FAILED, DEAD_LETTERS, OBJECTS, LANDED_BYTES];
 
 /// What a reconciliation publishes.
 pub const RECONCILE: [Metric; 2] = [MICROBATCH_MISSING, MICROBATCH_LAG_MS];

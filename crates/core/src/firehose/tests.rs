@@ -5,7 +5,7 @@ use crate::{Batch, Pipeline, Place, Position, csv, decode, decode_user_record, e
 const STREAM: &str = "arn:aws:kinesis:us-east-1:000000000000:stream/sensors";
 const DELIVERY: &str = "arn:aws:firehose:us-east-1:000000000000:deliverystream/sensors";
 
-/// As AWS documents it, but for the arrival, which Firehose sends as a number.
+/// As AWS documents it, but for the arrival, which Firehose sends as a number, and a neighbour.
 const DOCUMENTED: &str = r#"{"invocationId": "invoked123", "deliveryStreamArn": "aws:lambda:events", "region": "us-west-2",
     "records": [{"data": "SGVsbG8gV29ybGQ=", "recordId": "record1", "approximateArrivalTimestamp": 1510772160000,
         "kinesisRecordMetadata": {"shardId": "shardId-000000000000", "partitionKey": "4d1ad2b9", "approximateArrivalTimestamp": 1510772160000,
@@ -66,14 +66,60 @@ fn what_is_rendered_is_read() {
 fn a_record_without_a_position_is_no_fault_of_its_neighbours() {
     let fault = |from: &str, to: &str| {
         assert!(DOCUMENTED.contains(from), "{from}");
-        records(&DOCUMENTED.replace(from, to)).unwrap().remove(0).user_record.unwrap_err()
+        let one = |event: &str| event.split_once('[').unwrap().1.strip_suffix("]}").unwrap().to_owned();
+        let both = [one(&DOCUMENTED.replace(from, to)), one(DOCUMENTED)].join(",");
+        let [faulty, neighbour] = records(&format!("{{\"records\":[{both}]}}")).unwrap().try_into().unwrap();
+        assert_eq!(neighbour, records(DOCUMENTED).unwrap()[0]);
+        faulty.user_record.unwrap_err()
     };
-    assert_eq!(fault("kinesisRecordMetadata", "other"), "there is no kinesisRecordMetadata");
-    assert_eq!(fault("shardId-0", "a/b-0"), "shardId is none");
-    assert_eq!(fault("\"49546986683135", "\"1e5"), "sequenceNumber is no decimal integer of up to 129 digits");
-    assert_eq!(fault(": \"\"}", ": \"-1\"}"), "subsequenceNumber is no number");
-    assert_eq!(fault("1510772160000", "9999999999999999"), "approximateArrivalTimestamp is out of range");
+    let arrival = Unplaced::Malformed("approximateArrivalTimestamp is none between the years 1 and 9999");
+    let subsequence_number = Unplaced::Malformed("subsequenceNumber is no number");
+    assert_eq!(fault("kinesisRecordMetadata", "other"), Unplaced::NoMetadata);
+    for (from, to, expected) in [
+        ("shardId-0", "a/b-0", Unplaced::Malformed("shardId is none")),
+        ("\"shardId-000000000000\"", "7", Unplaced::Malformed("shardId is none")),
+        ("{\"shardId", "[],\"other\":{\"shardId", Unplaced::Malformed("shardId is none")),
+        ("\"49546986683135", "\"1e5", Unplaced::Malformed("sequenceNumber is no decimal integer of up to 129 digits")),
+        ("sequenceNumber\"", "s\"", Unplaced::Malformed("sequenceNumber is no decimal integer of up to 129 digits")),
+        (": \"\"}", ": \"-1\"}", subsequence_number),
+        (": \"\"}", ": 0.5}", subsequence_number),
+        (": \"\"}", ": {}}", subsequence_number),
+        ("\"4d1ad2b9\"", "null", Unplaced::Malformed("partitionKey is no text")),
+        ("1510772160000", "9999999999999999", arrival),
+        ("1510772160000", "\"yesterday\"", arrival),
+        ("1510772160000", "null", arrival),
+        ("\"SGVsbG8gV29ybGQ=\"", "null", Unplaced::Malformed("data is no text")),
+        ("\"data\"", "\"date\"", Unplaced::Malformed("data is no text")),
+    ] {
+        assert_eq!(fault(from, to), expected, "{to}");
+    }
     assert!(records(r#"{"Records": []}"#).unwrap_err().to_string().contains("\"kinesisRecordMetadata\""));
+}
+
+#[test]
+fn every_form_of_a_record_that_is_known_is_read() {
+    let read = |from: &str, to: &str| {
+        assert!(DOCUMENTED.contains(from), "{from}");
+        records(&DOCUMENTED.replace(from, to)).unwrap().remove(0).user_record.unwrap()
+    };
+    let plain = read(": \"\"}", ": 0}");
+    assert_eq!(read(": \"\"}", ": null}"), plain);
+    assert_eq!(read(", \"subsequenceNumber\": \"\"", ""), plain);
+    assert_eq!(read(": \"\"}", ": \"7\"}").subsequence_number, 7);
+    // As in AWS's example.
+    let arrived = |text| read("1510772160000", text).record.arrived_at.to_string();
+    assert_eq!(arrived("\"2012-04-23T18:25:43.511Z\""), "2012-04-23 18:25:43.511");
+    assert_eq!(arrived("\"2012-04-23T20:25:43.5+02:00\""), "2012-04-23 18:25:43.500");
+    assert_eq!(read("V29ybGQ=", "V29ybGQ\\u003d"), plain);
+}
+
+#[test]
+fn each_reason_says_what_to_do() {
+    let said = [Unplaced::NoMetadata, Unplaced::Malformed("shardId is none")].map(|reason| reason.to_string());
+    insta::assert_snapshot!(said.join("\n"), @"
+    there is no kinesisRecordMetadata: let a Kinesis stream be the delivery stream's source
+    shardId is none: have the orchestrator read the record from the stream, with LANDING=on, and upgrade Landfall
+    ");
 }
 
 /// By the event source mapping, by Firehose, as a dead letter that is sent again, and in the CSV.
@@ -172,7 +218,9 @@ fn an_answer_is_what_firehose_documents() {
         Answered::without_data("b".to_owned(), Outcome::Dropped),
         Answered::without_data("c\"".to_owned(), Outcome::ProcessingFailed),
     ];
-    let n_bytes: usize = records.iter().map(|record| record.n_bytes().unwrap()).sum();
+    let n_bytes: usize = records.iter().map(Answered::n_bytes).sum();
+    let shortest: Vec<_> = records[1..].iter().map(|one| Answered::n_bytes_without_data(&one.record_id)).collect();
+    assert_eq!(shortest, [records[1].n_bytes() + "ProcessingFailed".len() - "Dropped".len(), records[2].n_bytes()]);
 
     let answer = serde_json::to_string(&Answer { records }).unwrap();
 
