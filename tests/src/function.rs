@@ -23,7 +23,6 @@ pub async fn run(args: &[&str]) -> Result<(), Error> {
         ["--fail-upsert-once" | "--fail-transform-once", _, name] | [name] => (None, *name),
         _ => (None, ""),
     };
-    lambda_runtime::tracing::init_default_subscriber();
     let get = |name: &str| std::env::var(name).ok();
     // Boxed: several functions' futures in one are deeper than the compiler computes a layout for.
     match (name, mutant) {

@@ -1,6 +1,7 @@
 //! What the functions share of AWS: region and credentials at cold start, what a refusal means and what to do about it, and
-//! what becomes of a batch or an invocation that met one.
+//! what becomes of a batch or an invocation that met one, and how much time it has.
 
+mod deadline;
 mod port;
 mod refusal;
 
@@ -9,6 +10,7 @@ use aws_credential_types::provider::ProvideCredentials as _;
 use landfall_core::config::{StartError, check_aws};
 use landfall_core::root_cause;
 
+pub use deadline::Deadline;
 pub use port::{Fate, PortError};
 pub use refusal::Refusal;
 

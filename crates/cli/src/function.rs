@@ -7,7 +7,6 @@ use crate::args::FunctionName;
 /// Runs the function until its parent is gone.
 pub(crate) async fn run(name: FunctionName) -> anyhow::Result<ExitCode> {
     landfall_local::process::exit_when_orphaned();
-    lambda_runtime::tracing::init_default_subscriber();
     let get = |name: &str| std::env::var(name).ok();
     let run = match name {
         FunctionName::Orchestrator => landfall_orchestrator::run(&get).await,

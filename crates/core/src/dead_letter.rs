@@ -140,7 +140,7 @@ pub fn objects<'a>(
             Some(written.map(|n_rows| {
                 let last = rest[..n_rows].last().unwrap_or(first);
                 let prefix = &pipeline.landing.dead_letter_prefix;
-                Object { key: key(prefix, &first.document, &last.document, &body, ".jsonl"), n_rows, body }
+                Object { key: key(prefix, &first.document, &last.document, &body, ".jsonl"), n_rows, body: body.into() }
             }))
         })
     })

@@ -6,6 +6,7 @@ use std::convert::Infallible;
 use std::fmt::Write as _;
 use std::io::{self, Read as _, Write as _};
 
+use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::{Digest, Sha256};
 
@@ -17,8 +18,8 @@ use crate::{Document, Pipeline, Row, csv};
 pub struct Object {
     /// Its key: names its bytes, so that an object under the same key is the same object.
     pub key: String,
-    /// Its bytes.
-    pub body: Vec<u8>,
+    /// Its bytes, to be put again without a copy.
+    pub body: Bytes,
     /// How many rows or dead letters it holds.
     pub n_rows: usize,
 }
@@ -105,7 +106,7 @@ fn object(pipeline: &Pipeline, name: &str, head: &Row, rows: &[&Row], body: Vec<
     let first = documents().min_by_key(|document| document.order()).unwrap_or(&head.document);
     let last = documents().max_by_key(|document| document.order()).unwrap_or(&head.document);
     let key = key(&format!("{}/{name}", pipeline.landing.prefix), first, last, &body, extension);
-    Ok(Object { key, body: compress(body, pipeline.landing.compression)?, n_rows: rows.len() })
+    Ok(Object { key, body: compress(body, pipeline.landing.compression)?.into(), n_rows: rows.len() })
 }
 
 /// About what `rows` take as CSV, so that a body of tens of megabytes need not be copied to grow.

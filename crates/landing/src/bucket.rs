@@ -118,7 +118,7 @@ mod tests {
             .credentials_provider(SharedCredentialsProvider::new(Credentials::new("key", "secret", None, None, "test")))
             .endpoint_url(url)
             .build();
-        let object = Object { key: "kinesiscsv/a.csv".to_owned(), body: b"1\n".to_vec(), n_rows: 1 };
+        let object = Object { key: "kinesiscsv/a.csv".to_owned(), body: b"1\n".as_slice().into(), n_rows: 1 };
 
         let put = Bucket::new(&sdk, "acme-landing-zone", Timeouts::scaled(1.0)).put(object).await;
 

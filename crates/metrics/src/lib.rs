@@ -3,12 +3,16 @@
 //! The line is in CloudWatch's embedded metric format: CloudWatch Logs keeps it and makes metrics of the values that it
 //! names, without a call from the function, an agent or a thread of its own that Lambda would freeze.
 
+mod logs;
+
 use std::io::{self, Write as _};
 use std::sync::{Mutex, PoisonError};
 
 use landfall_core::metrics::{FUNCTION, Metric, NAMESPACE, PIPELINE, Unit};
 use metrics_cloudwatch_embedded::{Builder, Collector};
 use serde_json::Value;
+
+pub use logs::init_logs;
 
 /// Where a process reports its invocations.
 ///

@@ -10,15 +10,15 @@ use landfall_aws::aws_config;
 use landfall_core::config::{self as settings, StartError, Timeouts};
 use landfall_core::{ArrivedAt, SequenceNumber, metrics};
 use landfall_landing::{Bucket, ObjectStore};
-use landfall_metrics::Reports;
+use landfall_metrics::{Reports, init_logs};
 use serde_json::value::RawValue;
 
 use crate::config::Config;
-use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
 use crate::handler::{Settings, Summary, handle};
 use crate::ports::{Ports, Upsert};
 use crate::upsert_function::UpsertFunction;
+use landfall_aws::Deadline;
 
 /// Runs the function until Lambda ends it.
 ///
@@ -39,6 +39,7 @@ pub async fn run_with<S: ObjectStore, U: Upsert>(
     get: &dyn Fn(&str) -> Option<String>,
     change: impl FnOnce(Ports<Bucket, UpsertFunction>) -> Ports<S, U>,
 ) -> Result<(), lambda_runtime::Error> {
+    init_logs(get);
     let config = Config::read(get).map_err(StartError::from)?;
     let settings = Settings {
         pipeline: settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?,

@@ -12,9 +12,9 @@ use landfall_core::upsert::{self, MAX_REQUEST_BYTES, Response};
 use landfall_core::{ArrivedAt, Batch, Pipeline, Place, Poison, Record, Row, SequenceNumber, dead_letter, event};
 use landfall_landing::{ObjectStore, Put};
 
-use crate::deadline::Deadline;
 use crate::error::OrchestratorError;
 use crate::ports::{Ports, Upsert};
+use landfall_aws::Deadline;
 
 /// PUTs in flight at once: what one function's bandwidth and one bucket prefix bear with ease.
 const CONCURRENT_PUTS: usize = 32;

@@ -4,7 +4,6 @@
 //! [`handler::handle`] is the story; [`ports`] are its effects.
 
 pub mod config;
-pub mod deadline;
 pub mod error;
 mod function;
 pub mod handler;

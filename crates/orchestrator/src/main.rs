@@ -4,7 +4,6 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    lambda_runtime::tracing::init_default_subscriber();
     match landfall_orchestrator::run(&|name| std::env::var(name).ok()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

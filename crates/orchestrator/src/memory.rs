@@ -93,7 +93,7 @@ impl ObjectStore for Memory {
                 return Ok(Put::Existed);
             }
             let Object { key, body, n_rows } = object;
-            state.objects.insert(key.clone(), body);
+            state.objects.insert(key.clone(), body.into());
             state.effects.push(Effect::Put { key, n_rows });
             Ok(Put::Written)
         })

@@ -5,13 +5,13 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use landfall_aws::Deadline;
 use landfall_aws::PortError;
 use landfall_core::config::Timeouts;
 use landfall_core::landing::Object;
 use landfall_core::upsert::{Request, Response};
 use landfall_core::{ArrivedAt, Pipeline, Record, SequenceNumber, event};
 use landfall_landing::{ObjectStore, Put};
-use landfall_orchestrator::deadline::Deadline;
 use landfall_orchestrator::handler::{Settings, handle};
 use landfall_orchestrator::ports::{Ports, Upsert};
 use peak_alloc::PeakAlloc;

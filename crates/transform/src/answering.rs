@@ -1,6 +1,6 @@
 //! An answer that stays below Lambda's limit.
 
-use landfall_core::firehose::{Answer, Answered, Delivered, Outcome};
+use landfall_core::firehose::{Answer, Answered, Delivered};
 
 /// The largest answer that Lambda takes of a function is 6 MB; the rest is for what is around the records.
 pub(crate) const MAX_ANSWER_BYTES: usize = 6 * 1024 * 1024 - 64 * 1024;
@@ -12,36 +12,29 @@ pub(crate) struct Answering {
 }
 
 impl Answering {
-    pub(crate) fn new(delivered: &[Delivered], max_bytes: usize) -> serde_json::Result<Self> {
-        let mut n_bytes = 0;
-        for one in delivered {
-            n_bytes += shortest(one.record_id.clone()).n_bytes()?;
-        }
-        Ok(Self { records: Vec::with_capacity(delivered.len()), n_bytes_left: max_bytes.saturating_sub(n_bytes) })
+    pub(crate) fn new(delivered: &[Delivered], max_bytes: usize) -> Self {
+        let n_bytes: usize = delivered.iter().map(|one| Answered::n_bytes_without_data(&one.record_id)).sum();
+        Self { records: Vec::with_capacity(delivered.len()), n_bytes_left: max_bytes.saturating_sub(n_bytes) }
     }
 
-    /// Answers a record, whether or not there is room.
+    /// Answers a record, whether or not there is room: for answers without data, which have theirs.
     pub(crate) fn push(&mut self, answered: Answered) {
         self.records.push(answered);
     }
 
     /// Answers a record, if there is room.
-    pub(crate) fn push_if_it_fits(&mut self, answered: Answered) -> serde_json::Result<bool> {
-        let n_more = answered.n_bytes()?.saturating_sub(shortest(answered.record_id.clone()).n_bytes()?);
+    pub(crate) fn push_if_it_fits(&mut self, answered: Answered) -> bool {
+        let n_kept = Answered::n_bytes_without_data(&answered.record_id);
+        let n_more = answered.n_bytes().saturating_sub(n_kept);
         let fits = n_more <= self.n_bytes_left;
         if fits {
             self.n_bytes_left -= n_more;
             self.records.push(answered);
         }
-        Ok(fits)
+        fits
     }
 
     pub(crate) fn finish(self) -> Answer {
         Answer { records: self.records }
     }
-}
-
-/// No answer is longer that has no data.
-fn shortest(record_id: String) -> Answered {
-    Answered::without_data(record_id, Outcome::ProcessingFailed)
 }

@@ -5,8 +5,13 @@ use std::error::Error as StdError;
 use landfall_aws::PortError;
 use landfall_core::firehose::EventError;
 
-/// Why a whole invocation fails. Firehose tries it again, three times unless it is told otherwise; then it puts the records as
-/// they came under its error prefix.
+/// Why a whole invocation fails. Firehose may try it again; when it does not, it puts the records as they came under its error
+/// prefix.
+///
+/// That it does is documented of time-outs and throttles alone, so all that may be over in minutes is tried again before it is
+/// one of these.
+///
+/// Source: Firehose Developer Guide, "Handle failure in data transformation".
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransformError {
@@ -32,6 +37,19 @@ pub enum TransformError {
         /// Why.
         source: PortError,
     },
+    /// The invocation's time is over.
+    #[error(
+        "failed to finish in time: {n_decoded} of {n_records} records are decoded and {n_objects} objects have landed; the next try \
+         finds them there"
+    )]
+    CutShort {
+        /// Records that are rows, poison or neither.
+        n_decoded: usize,
+        /// How many the event has.
+        n_records: usize,
+        /// Objects in the landing zone.
+        n_objects: usize,
+    },
 }
 
 impl TransformError {
@@ -41,6 +59,7 @@ impl TransformError {
             Self::Event(_) => "Event",
             Self::Encode(_) => "Encode",
             Self::Land { source, .. } => source.kind("LandTransient", "LandSetup"),
+            Self::CutShort { .. } => "OutOfTime",
             Self::DeadLetter { source, .. } => source.kind("DeadLetterTransient", "DeadLetterSetup"),
         }
     }

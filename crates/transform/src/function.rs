@@ -1,20 +1,19 @@
 //! The handler under Lambda's runtime: configuration, clients, one line an invocation.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
-use landfall_aws::aws_config;
+use landfall_aws::{Deadline, aws_config};
 use landfall_core::config::{self as settings, StartError};
 use landfall_core::firehose::Answer;
-use landfall_core::{Pipeline, metrics};
-use landfall_landing::Bucket;
-use landfall_metrics::Reports;
+use landfall_core::metrics;
+use landfall_landing::{Bucket, ObjectStore};
+use landfall_metrics::{Reports, init_logs};
 use serde_json::value::RawValue;
-use tracing::error;
 
 use crate::config::Config;
 use crate::error::TransformError;
-use crate::handler::{Summary, handle};
+use crate::handler::{Settings, Summary, handle};
 
 /// Runs the function until Lambda ends it.
 ///
@@ -23,50 +22,65 @@ use crate::handler::{Summary, handle};
 /// # Errors
 /// A setup fault at cold start, with what to change; or the runtime's own failure.
 pub async fn run(get: &dyn Fn(&str) -> Option<String>) -> Result<(), lambda_runtime::Error> {
+    // Boxed: deeper than the compiler computes a layout for, where all functions are in one program.
+    Box::pin(run_with(get, |bucket| bucket, |answer| answer)).await
+}
+
+/// As [`run`], with a store that is made of its own, and answers: for tests of what notices that a function does wrong.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with<S: ObjectStore>(
+    get: &dyn Fn(&str) -> Option<String>,
+    change: impl FnOnce(Bucket) -> S,
+    change_answer: impl Fn(Answer) -> Answer,
+) -> Result<(), lambda_runtime::Error> {
+    init_logs(get);
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
-    let bucket = Bucket::new(&aws_config().await?, &config.landing_bucket, config.timeouts);
+    let store = change(Bucket::new(&aws_config().await?, &config.landing_bucket, config.timeouts));
     settings::check_lambda(get)?;
     let reports = &Reports::new(&pipeline.name, &get(settings::FUNCTION_NAME).unwrap_or_default())?;
-    let (pipeline, bucket) = (&pipeline, &bucket);
-    // Boxed: deeper than the compiler computes a layout for, where all functions are in one program.
-    Box::pin(lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        invocation(event, pipeline, bucket, reports).await
-    })))
+    let settings = Settings { pipeline, timeouts: config.timeouts };
+    let (settings, store, change_answer) = (&settings, &store, &change_answer);
+    lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        invocation(event, settings, store, reports).await.map(change_answer)
+    }))
     .await
 }
 
-async fn invocation(
+async fn invocation<S: ObjectStore>(
     event: LambdaEvent<Box<RawValue>>,
-    pipeline: &Pipeline,
-    bucket: &Bucket,
+    settings: &Settings,
+    store: &S,
     reports: &Reports,
 ) -> Result<Answer, Diagnostic> {
     let started = Instant::now();
-    let (answer, summary) = handle(event.payload.into(), pipeline, bucket).await.map_err(|error| diagnostic(&error))?;
+    let deadline = Deadline::from_millis(event.context.deadline, SystemTime::now());
+    let done = handle(event.payload.into(), settings, store, deadline).await;
+    let (answer, summary) = done.map_err(|error| diagnostic(&error))?;
     report(&summary, &event.context, started.elapsed(), reports);
     Ok(answer)
 }
 
 fn report(summary: &Summary, context: &Context, duration: Duration, reports: &Reports) {
-    let Summary { n_records, n_rows, n_poison, n_landed, n_failed, failed } = summary;
-    if let Some(why) = failed {
-        error!(
-            n_failed,
-            why,
-            "records are left to Firehose's error prefix, for they do not say where they stand in a Kinesis stream; let a \
-             Kinesis stream be the delivery stream's source"
-        );
-    }
     let fields = [
         ("requestId", context.request_id.as_str().into()),
         ("xrayTraceId", context.xray_trace_id.as_deref().into()),
-        ("n_landed", (*n_landed).into()),
-        ("n_failed", (*n_failed).into()),
+        // Why records are left to Firehose's error prefix, and what to do about it.
+        ("why", summary.failed.map(|why| why.to_string()).into()),
+        ("n_landed", summary.n_landed.into()),
         ("duration_ms", (duration.as_millis() as u64).into()),
     ];
-    let values =
-        [(metrics::RECORDS, *n_records as f64), (metrics::ROWS, *n_rows as f64), (metrics::POISON, *n_poison as f64)];
+    let values = [
+        (metrics::RECORDS, summary.n_records as f64),
+        (metrics::ROWS, summary.n_rows as f64),
+        (metrics::POISON, summary.n_poison as f64),
+        (metrics::FAILED, summary.n_failed as f64),
+        (metrics::DEAD_LETTERS, summary.n_poison as f64),
+        (metrics::OBJECTS, summary.n_objects as f64),
+        (metrics::LANDED_BYTES, summary.landed_bytes as f64),
+    ];
     reports.report("records transformed", &fields, &values);
 }
 

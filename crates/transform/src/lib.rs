@@ -4,10 +4,11 @@
 //! [`handler::handle`] is the story; [`landfall_landing::ObjectStore`] is its one effect.
 
 mod answering;
+mod aside;
 pub mod config;
 pub mod error;
 mod function;
 pub mod handler;
 pub mod memory;
 
-pub use function::run;
+pub use function::{run, run_with};

@@ -17,7 +17,8 @@ pub struct Memory {
 struct State {
     effects: Vec<Effect>,
     objects: BTreeMap<String, Vec<u8>>,
-    failing_puts: Vec<String>,
+    failing_puts: Vec<(String, Fate)>,
+    hanging: Option<String>,
 }
 
 /// Something that was done to the world.
@@ -49,8 +50,13 @@ impl Memory {
     }
 
     /// Lets the next put of a key that begins with `prefix` fail.
-    pub fn fail_put(&self, prefix: &str) {
-        self.with(|state| state.failing_puts.push(prefix.to_owned()));
+    pub fn fail_put(&self, prefix: &str, fate: Fate) {
+        self.with(|state| state.failing_puts.push((prefix.to_owned(), fate)));
+    }
+
+    /// Lets each put of a key that `part` is in never come to an end.
+    pub fn hang_at(&self, part: &str) {
+        self.with(|state| state.hanging = Some(part.to_owned()));
     }
 
     fn with<T>(&self, use_state: impl FnOnce(&mut State) -> T) -> T {
@@ -60,17 +66,20 @@ impl Memory {
 
 impl ObjectStore for Memory {
     async fn put(&self, object: Object) -> Result<Put, PortError> {
+        if self.with(|state| state.hanging.as_ref().is_some_and(|part| object.key.contains(part))) {
+            std::future::pending::<()>().await;
+        }
         self.with(|state| {
-            if let Some(index) = state.failing_puts.iter().position(|prefix| object.key.starts_with(prefix)) {
-                state.failing_puts.remove(index);
-                return Err(PortError { fate: Fate::Transient, what: "as the test wants".to_owned(), source: None });
+            if let Some(index) = state.failing_puts.iter().position(|(prefix, _)| object.key.starts_with(prefix)) {
+                let (_, fate) = state.failing_puts.remove(index);
+                return Err(PortError { fate, what: "as the test wants".to_owned(), source: None });
             }
             let Object { key, body, n_rows } = object;
             if state.objects.contains_key(&key) {
                 state.effects.push(Effect::Existed { key });
                 return Ok(Put::Existed);
             }
-            state.objects.insert(key.clone(), body);
+            state.objects.insert(key.clone(), body.into());
             state.effects.push(Effect::Put { key, n_rows });
             Ok(Put::Written)
         })

@@ -6,7 +6,7 @@ use lambda_runtime::{Context, Diagnostic, LambdaEvent, service_fn};
 use landfall_core::config::{self as settings, StartError};
 use landfall_core::upsert::{Request, Response};
 use landfall_core::{Pipeline, metrics};
-use landfall_metrics::Reports;
+use landfall_metrics::{Reports, init_logs};
 use landfall_snowflake::{Config as SessionConfig, Credentials, Fate, Secret, Session, SessionError};
 
 use crate::config::Config;
@@ -34,6 +34,7 @@ pub async fn run_with<W: Warehouse>(
     get: &dyn Fn(&str) -> Option<String>,
     change: impl FnOnce(Snowflake) -> W,
 ) -> Result<(), lambda_runtime::Error> {
+    init_logs(get);
     let config = Config::read(get).map_err(StartError::from)?;
     let pipeline = settings::pipeline(&config.pipeline_file, |path| std::fs::read_to_string(path))?;
     let timeouts = config.timeouts;

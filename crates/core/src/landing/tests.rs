@@ -116,9 +116,9 @@ fn compression_changes_the_bytes_and_not_the_digest() {
 
     for (plain, (gzip, zstd)) in plain.iter().zip(with("\"gzip\"").iter().zip(&with("\"zstd\""))) {
         let mut gunzipped = Vec::new();
-        flate2::read::GzDecoder::new(gzip.body.as_slice()).read_to_end(&mut gunzipped).unwrap();
+        flate2::read::GzDecoder::new(&gzip.body[..]).read_to_end(&mut gunzipped).unwrap();
         assert_eq!(gunzipped, plain.body);
-        assert_eq!(zstd::decode_all(zstd.body.as_slice()).unwrap(), plain.body);
+        assert_eq!(zstd::decode_all(&zstd.body[..]).unwrap(), plain.body);
         assert_eq!(gzip.key, format!("{}.gz", plain.key));
         assert_eq!(zstd.key, format!("{}.zst", plain.key));
     }

@@ -1,9 +1,11 @@
 use std::io::Write as _;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use landfall_core::dead_letter::DeadLetter;
-use landfall_core::{ArrivedAt, Position, Record, SequenceNumber, decode};
+use landfall_aws::Fate;
+use landfall_core::dead_letter::{self, DeadLetter};
+use landfall_core::{ArrivedAt, Poison, Position, Record, SequenceNumber, decode};
 use proptest::prelude::*;
 
 use super::*;
@@ -15,6 +17,10 @@ const SENSOR_6: &str = r#"{"sensorId":6,"currentTemperature":64,"status":"OK"}"#
 
 fn pipeline() -> Pipeline {
     Pipeline::from_toml(include_str!("../../../../pipeline.toml")).unwrap()
+}
+
+fn settings() -> Settings {
+    Settings { pipeline: pipeline(), timeouts: Timeouts::scaled(0.1) }
 }
 
 fn record(n: u64, data: &[u8]) -> Record {
@@ -80,7 +86,9 @@ async fn a_record_is_answered_with_the_csv_of_the_landing_zone() {
     let memory = Memory::default();
 
     let (answer, summary) =
-        handle(event(&[SENSOR_6.as_bytes(), &gzip(SENSOR_2.as_bytes())]).into(), &pipeline(), &memory).await.unwrap();
+        handle(event(&[SENSOR_6.as_bytes(), &gzip(SENSOR_2.as_bytes())]).into(), &settings(), &memory, Deadline::NONE)
+            .await
+            .unwrap();
 
     check(
         &answer,
@@ -98,7 +106,7 @@ async fn several_documents_of_a_record_are_lines_under_one_name() {
     let memory = Memory::default();
     let (one, several) = ([SENSOR_6, SENSOR_6].join("\n"), [SENSOR_6, SENSOR_2].concat());
 
-    let (answer, _) = handle(event(&[one, several]).into(), &pipeline(), &memory).await.unwrap();
+    let (answer, _) = handle(event(&[one, several]).into(), &settings(), &memory, Deadline::NONE).await.unwrap();
 
     check(
         &answer,
@@ -119,7 +127,8 @@ async fn poison_is_a_dead_letter_and_its_neighbours_are_answered() {
     let memory = Memory::default();
     let mixed = [r#"{"sensorId":64.5}"#, SENSOR_6].join(" ");
 
-    let (answer, summary) = handle(event(&["not json", &mixed, SENSOR_2]).into(), &pipeline(), &memory).await.unwrap();
+    let (answer, summary) =
+        handle(event(&["not json", &mixed, SENSOR_2]).into(), &settings(), &memory, Deadline::NONE).await.unwrap();
 
     check(
         &answer,
@@ -149,13 +158,16 @@ async fn dead_letters_are_those_of_the_other_route() {
     let memory = Memory::default();
     let data = [&b"not json"[..], SENSOR_6.as_bytes(), b"{\"sensorId\":\"\xff\"}"];
 
-    handle(event(&data).into(), &pipeline(), &memory).await.unwrap();
+    handle(event(&data).into(), &settings(), &memory, Deadline::NONE).await.unwrap();
 
     let records: Vec<_> = data.iter().zip(100..).map(|(data, n)| record(n, data)).collect();
     let pipeline = pipeline();
     let batch = decode(&pipeline, &records);
     let expected = dead_letter::objects(&pipeline, &batch.poison).map(|object| object.unwrap());
-    assert_eq!(memory.objects().into_iter().collect::<Vec<_>>(), expected.map(|o| (o.key, o.body)).collect::<Vec<_>>());
+    assert_eq!(
+        memory.objects().into_iter().collect::<Vec<_>>(),
+        expected.map(|o| (o.key, o.body.to_vec())).collect::<Vec<_>>()
+    );
 }
 
 #[tokio::test]
@@ -164,7 +176,7 @@ async fn what_no_answer_has_room_for_is_landed() {
     let event = event(&[SENSOR_6, &[SENSOR_2; 9].join("\n"), SENSOR_6, SENSOR_6]);
 
     // Of the first records two with one line each fit, and the shortest answer to all.
-    let (answer, summary) = handle_within(event.into(), &pipeline(), &memory, 550).await.unwrap();
+    let (answer, summary) = handle_within(event.into(), &settings(), &memory, Deadline::NONE, 550).await.unwrap();
 
     check(
         &answer,
@@ -186,23 +198,45 @@ async fn what_no_answer_has_room_for_is_landed() {
     assert_eq!((summary.n_rows, summary.n_landed), (12, 10));
 }
 
-/// A record that inflates to more than any answer holds, among others.
+/// Of one more record than fit, all but one are in the answer, and that is no longer than Lambda takes.
 #[tokio::test]
 async fn the_largest_answer_is_one_that_lambda_takes() {
     let memory = Memory::default();
-    let document = |sensor: u8| format!("{{\"sensorId\":{sensor},\"status\":\"{}\"}}", "x".repeat(10_000));
-    let too_many = gzip(document(6).repeat(700).as_bytes());
-    let many = gzip(document(2).repeat(180).as_bytes());
+    let document = format!("{{\"sensorId\":6,\"status\":\"{}\"}}", "x".repeat(1000));
+    let one = gzip(document.as_bytes());
+    let n_bytes_of_one =
+        handle(event(&[&one]).into(), &settings(), &memory, Deadline::NONE).await.unwrap().0.records[0].n_bytes();
+    let n_dropped = Answered::n_bytes_without_data("id-100");
+    let n_fitting = MAX_ANSWER_BYTES / n_bytes_of_one;
+    let all = vec![one; n_fitting + 1];
+
+    let (answer, summary) = handle(event(&all).into(), &settings(), &memory, Deadline::NONE).await.unwrap();
+
+    let n_ok = answer.records.iter().filter(|answered| answered.result == Outcome::Ok).count();
+    assert_eq!((summary.n_rows, n_ok + summary.n_landed), (n_fitting + 1, n_fitting + 1));
+    let n_bytes = serde_json::to_string(&answer).unwrap().len();
+    let longest = 6 * 1024 * 1024;
+    assert!(MAX_ANSWER_BYTES - n_bytes_of_one - n_dropped < n_bytes && n_bytes <= longest, "{n_bytes}");
+    let landed: usize = memory.objects().iter().map(|(key, body)| landing::read(key, body).unwrap().len()).sum();
+    assert_eq!(landed, summary.n_landed);
+}
+
+/// One byte more than Firehose takes of a record, and one that it just takes.
+#[tokio::test]
+async fn a_record_that_firehose_would_not_take_is_landed() {
+    let memory = Memory::default();
+    let line = "shardId-000000000000,100,0,0,key,2026-11-20 14:00:00.123,6,,\n".len();
+    let document = |n_more: usize| {
+        gzip(format!("{{\"sensorId\":6,\"status\":\"{}\"}}", "x".repeat(MAX_RECORD_BYTES - line + n_more)).as_bytes())
+    };
 
     let (answer, summary) =
-        handle(event(&[&many, &too_many, &many, &many]).into(), &pipeline(), &memory).await.unwrap();
+        handle(event(&[document(0), document(1)]).into(), &settings(), &memory, Deadline::NONE).await.unwrap();
 
     let results: Vec<_> = answer.records.iter().map(|answered| answered.result).collect();
-    assert_eq!(results, [Outcome::Ok, Outcome::Dropped, Outcome::Ok, Outcome::Dropped]);
-    assert!(serde_json::to_string(&answer).unwrap().len() < 6_000_000);
-    assert_eq!((summary.n_rows, summary.n_landed), (1240, 880));
-    let landed: usize = memory.objects().iter().map(|(key, body)| landing::read(key, body).unwrap().len()).sum();
-    assert_eq!(landed, 880);
+    assert_eq!(results, [Outcome::Ok, Outcome::Dropped]);
+    assert_eq!(STANDARD.decode(&answer.records[0].data).unwrap().len(), 1000 * 1024);
+    assert_eq!((summary.n_landed, summary.n_objects, summary.landed_bytes), (1, 1, MAX_RECORD_BYTES + 1));
 }
 
 #[tokio::test]
@@ -210,7 +244,7 @@ async fn a_record_that_has_no_position_is_left_to_firehose() {
     let memory = Memory::default();
     let event = event(&[SENSOR_6, SENSOR_2]).replace("\"100\"", "\"1e5\"");
 
-    let (answer, summary) = handle(event.into(), &pipeline(), &memory).await.unwrap();
+    let (answer, summary) = handle(event.into(), &settings(), &memory, Deadline::NONE).await.unwrap();
 
     check(
         &answer,
@@ -220,36 +254,88 @@ async fn a_record_that_has_no_position_is_left_to_firehose() {
         ],
     );
     assert_eq!(effects(&memory), Vec::<String>::new());
-    assert_eq!((summary.n_failed, summary.failed.is_some()), (1, true));
+    let why = Unplaced::Malformed("sequenceNumber is no decimal integer of up to 129 digits");
+    assert_eq!((summary.n_failed, summary.failed), (1, Some(why)));
 }
 
 #[tokio::test]
 async fn what_is_not_stored_fails_the_invocation_and_the_next_try_adds_nothing() {
     let memory = Memory::default();
-    let (pipeline, event) = (pipeline(), event(&["not json", SENSOR_6, "poison"]));
-    let run = || handle_within(event.clone().into(), &pipeline, &memory, 250);
+    let (settings, event) = (settings(), event(&["not json", SENSOR_6, "poison"]));
+    let run = || handle_within(event.clone().into(), &settings, &memory, Deadline::NONE, 250);
 
-    memory.fail_put("deadletter/");
+    memory.fail_put("deadletter/", Fate::Setup);
     let error = run().await.unwrap_err();
-    assert_eq!(error.kind(), "DeadLetterTransient");
-    memory.fail_put("kinesiscsv/");
+    assert_eq!(error.kind(), "DeadLetterSetup");
+    memory.fail_put("kinesiscsv/", Fate::Setup);
     let error = run().await.unwrap_err();
-    assert_eq!(error.kind(), "LandTransient");
+    assert_eq!(error.kind(), "LandSetup");
     assert!(landfall_core::chain(&error).starts_with("failed to land kinesiscsv/sensor-6/"), "{error}");
     let (first, _) = run().await.unwrap();
     let (second, _) = run().await.unwrap();
 
     assert_eq!(first, second);
+    // Neither keeps the other from being stored.
+    assert_eq!(stored(&memory), ["put L (1)", "put D (2)", "existed D", "existed L", "existed D", "existed L"]);
+}
+
+/// Effects, with D for the dead letters and L for the object of the test.
+fn stored(memory: &Memory) -> Vec<String> {
     let dead = "deadletter/2026/11/20/14/shardId-000000000000-100-102";
     let landed = "kinesiscsv/sensor-6/2026/11/20/14/shardId-000000000000-101-101";
-    let effects: Vec<_> =
-        effects(&memory).into_iter().map(|effect| effect.replace(dead, "D").replace(landed, "L")).collect();
-    assert_eq!(effects, ["put D (2)", "existed D", "put L (1)", "existed D", "existed L"]);
+    effects(memory).into_iter().map(|effect| effect.replace(dead, "D").replace(landed, "L")).collect()
+}
+
+/// Firehose need not invoke a function again that failed.
+#[tokio::test]
+async fn what_may_be_over_soon_is_tried_again_within_the_invocation() {
+    let memory = Memory::default();
+    let event = event(&["not json", SENSOR_6, "poison"]);
+    for prefix in ["deadletter/", "kinesiscsv/", "kinesiscsv/"] {
+        memory.fail_put(prefix, Fate::Transient);
+    }
+
+    let (answer, _) = handle_within(event.into(), &settings(), &memory, Deadline::NONE, 250).await.unwrap();
+
+    assert_eq!(answer.records.len(), 3);
+    assert_eq!(stored(&memory), ["put D (2)", "put L (1)"]);
+}
+
+#[tokio::test]
+async fn a_failure_that_lasts_is_told_before_the_time_is_over() {
+    let memory = Memory::default();
+    for _ in 0..100 {
+        memory.fail_put("kinesiscsv/", Fate::Transient);
+    }
+    let (now, started) = (SystemTime::now(), Instant::now());
+    let end = now.duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(900);
+    let deadline = Deadline::from_millis(end.as_millis() as u64, now);
+
+    let error = handle_within(event(&[SENSOR_6]).into(), &settings(), &memory, deadline, 0).await.unwrap_err();
+
+    assert_eq!(error.kind(), "LandTransient");
+    assert!(started.elapsed() > Duration::from_millis(200) && started.elapsed() < Duration::from_millis(900));
+}
+
+#[tokio::test]
+async fn an_invocation_whose_time_is_over_says_how_far_it_came() {
+    let memory = Memory::default();
+    memory.hang_at("/shardId-000000000000-101-");
+    let now = SystemTime::now();
+    let end = now.duration_since(UNIX_EPOCH).unwrap() + Duration::from_millis(500);
+    let deadline = Deadline::from_millis(end.as_millis() as u64, now);
+
+    let large = gzip(r#"{"sensorId":6}"#.repeat(150_000).as_bytes());
+    let error =
+        handle(event(&[&large, &large, SENSOR_6.as_bytes()]).into(), &settings(), &memory, deadline).await.unwrap_err();
+
+    assert_eq!(error.kind(), "OutOfTime");
+    insta::assert_snapshot!(error, @"failed to finish in time: 2 of 3 records are decoded and 5 objects have landed; the next try finds them there");
 }
 
 #[tokio::test]
 async fn another_event_is_named_as_such() {
-    let error = handle(r#"{"Records":[]}"#.into(), &pipeline(), &Memory::default()).await.unwrap_err();
+    let error = handle(r#"{"Records":[]}"#.into(), &settings(), &Memory::default(), Deadline::NONE).await.unwrap_err();
 
     assert_eq!(error.kind(), "Event");
     let text = landfall_core::chain(&error);
@@ -288,7 +374,7 @@ proptest! {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
 
         let (answer, summary) =
-            runtime.block_on(handle_within(event(&data).into(), &pipeline(), &memory, max_bytes)).unwrap();
+            runtime.block_on(handle_within(event(&data).into(), &settings(), &memory, Deadline::NONE, max_bytes)).unwrap();
 
         let records: Vec<_> = data.iter().zip(100..).map(|(data, n)| record(n, data)).collect();
         let batch = decode(&pipeline(), &records);
