@@ -1,7 +1,8 @@
 //! Gathers what was transformed and writes it, an object for each prefix.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,6 +45,7 @@ pub(super) enum Item {
 pub(super) struct Failure {
     pub(super) record: Record,
     pub(super) n_attempts: u32,
+    pub(super) function: String,
 }
 
 /// An object that is being gathered.
@@ -106,14 +108,20 @@ impl Delivery {
         let due: Vec<String> =
             self.buffers.iter().filter(|(_, buffer)| is_due(buffer)).map(|(prefix, _)| prefix.clone()).collect();
         for prefix in due {
-            let Some(Buffer { data, is_compressed, .. }) = self.buffers.remove(&prefix) else { continue };
-            let body = if is_compressed { gzip(&data) } else { data };
-            let key = format!("{prefix}{}{}", self.name(), if is_compressed { ".gz" } else { "" });
-            while let Err(error) = self.objects.put(&self.settings.bucket, &key, &body).await {
+            let Some(buffer) = self.buffers.remove(&prefix) else { continue };
+            let name = self.name();
+            let extension = if buffer.is_compressed { self.settings.extension.as_str() } else { "" };
+            let key = format!("{prefix}{name}{extension}");
+            while let Err(error) = self.put(&key, &buffer).await {
                 tracing::warn!(%error, key, "the local Firehose could not write an object");
                 tokio::time::sleep(RETRY_PAUSE).await;
             }
         }
+    }
+
+    async fn put(&self, key: &str, buffer: &Buffer) -> io::Result<()> {
+        let body = if buffer.is_compressed { Cow::Owned(gzip(&buffer.data)?) } else { Cow::Borrowed(&buffer.data) };
+        self.objects.put(&self.settings.bucket, key, &body).await
     }
 
     /// `landfall-local-1-2026-11-20-14-00-05-` and what looks like a UUID: no two objects have one name.
@@ -128,9 +136,8 @@ impl Delivery {
     }
 }
 
-fn gzip(data: &[u8]) -> Vec<u8> {
+fn gzip(data: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    // Writing to memory cannot fail.
-    let _ = encoder.write_all(data);
-    encoder.finish().unwrap_or_default()
+    encoder.write_all(data)?;
+    encoder.finish()
 }

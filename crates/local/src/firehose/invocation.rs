@@ -18,6 +18,12 @@ use crate::shards::STREAM_ARN;
 /// What is written under the error prefix for all that the function did not transform.
 const PROCESSING_FAILED: &str = "processing-failed";
 
+/// Of all that a function may come to, Firehose's documentation says of this alone that it is tried again, and of network
+/// time-outs, of which there are none here.
+///
+/// Source: Firehose Developer Guide, "Handle failure in data transformation".
+const THROTTLED: &str = "Lambda.InvokeLimitExceeded";
+
 #[derive(Deserialize)]
 struct Answer {
     records: Vec<Answered>,
@@ -59,7 +65,7 @@ pub(super) async fn transform<I: Invoke>(
                 Err(error) => ("Lambda.JsonProcessingException", error.to_string()),
             },
             Invoked::Failed { payload, .. } => ("Lambda.FunctionError", text(&payload)),
-            Invoked::Throttled => ("Lambda.InvokeLimitExceeded", "the function is throttled".to_owned()),
+            Invoked::Throttled => (THROTTLED, "the function is throttled".to_owned()),
             Invoked::NotFound => ("Lambda.FunctionNotFound", format!("there is no function {}", settings.function)),
             Invoked::TooLarge { n_bytes } => {
                 ("Lambda.FunctionError", format!("an event of {n_bytes} bytes is too large"))
@@ -67,7 +73,8 @@ pub(super) async fn transform<I: Invoke>(
             Invoked::NotJson { reason } => ("Lambda.FunctionError", reason),
             Invoked::Stopped => return None,
         };
-        if n_attempts > settings.n_retries {
+        let may_be_retried = settings.retries_failures || code == THROTTLED;
+        if n_attempts > settings.n_retries || !may_be_retried {
             tracing::warn!(code, message, n_records = batch.len(), "a batch was not transformed");
             let fail =
                 |(_, user_record): &(String, UserRecord)| failed(settings, user_record, code, &message, n_attempts);
@@ -94,7 +101,7 @@ fn items(settings: &Settings, batch: &[(String, UserRecord)], answer: Answer, n_
             [Answered { result, data, metadata, .. }] if result == "Ok" => {
                 match (STANDARD.decode(data), prefix(&settings.prefix, &metadata.partition_keys)) {
                     (Ok(data), Some(prefix)) => {
-                        Item::Written { prefix, data, otherwise: failure(user_record, n_attempts) }
+                        Item::Written { prefix, data, otherwise: failure(settings, user_record, n_attempts) }
                     }
                     (Err(error), _) => fail("Lambda.JsonProcessingException", &error.to_string()),
                     (_, None) => fail(
@@ -110,12 +117,13 @@ fn items(settings: &Settings, batch: &[(String, UserRecord)], answer: Answer, n_
     items
 }
 
-/// The prefix with its expressions evaluated; `None` where there is nothing to put in the place of one.
+/// The prefix with its expressions evaluated; `None` where there is nothing to put in the place of one, or where it is of
+/// another kind.
 fn prefix(expression: &str, keys: &HashMap<String, String>) -> Option<String> {
-    let mut parts = expression.split("!{partitionKeyFromLambda:");
+    let mut parts = expression.split("!{");
     let mut prefix = parts.next()?.to_owned();
     for part in parts {
-        let (name, rest) = part.split_once('}')?;
+        let (name, rest) = part.strip_prefix("partitionKeyFromLambda:")?.split_once('}')?;
         prefix.push_str(keys.get(name).filter(|value| !value.is_empty())?);
         prefix.push_str(rest);
     }
@@ -124,11 +132,11 @@ fn prefix(expression: &str, keys: &HashMap<String, String>) -> Option<String> {
 
 fn failed(settings: &Settings, user_record: &UserRecord, code: &str, message: &str, n_attempts: u32) -> Item {
     let prefix = settings.error_prefix.replace("!{firehose:error-output-type}", PROCESSING_FAILED);
-    Item::Failed { prefix, line: failure(user_record, n_attempts).line(code, message) }
+    Item::Failed { prefix, line: failure(settings, user_record, n_attempts).line(code, message) }
 }
 
-fn failure(user_record: &UserRecord, n_attempts: u32) -> Failure {
-    Failure { record: user_record.record.clone(), n_attempts }
+fn failure(settings: &Settings, user_record: &UserRecord, n_attempts: u32) -> Failure {
+    Failure { record: user_record.record.clone(), n_attempts, function: settings.function.clone() }
 }
 
 impl Failure {
@@ -146,6 +154,7 @@ impl Failure {
             "errorMessage": message,
             "attemptEndingTimestamp": now_ms,
             "rawData": STANDARD.encode(raw),
+            "lambdaArn": format!("arn:aws:lambda:us-east-1:000000000000:function:{}", self.function),
         })
         .to_string()
     }

@@ -3,12 +3,12 @@
 //!
 //! As Firehose does, it takes aggregated records apart before it invokes the function; gathers what it is answered by the
 //! prefix that the answer's partition keys make, until there is enough of it or its time has come; compresses it with gzip
-//! and gives the object a name of its own; tries a failed invocation again; and puts what could not be transformed, as it
+//! and gives the object a name of its own; tries an invocation again that is throttled; and puts what could not be transformed, as it
 //! came, under the error prefix. It delivers at least once.
 //!
 //! What it is not: buffers end after parts of a second, not after one to fifteen minutes. User records are kept whatever shard
-//! their keys belong to; `kinesisRecordMetadata` has the user record's own partition key. Every failed invocation is tried
-//! again, of which Firehose's documentation speaks for time-outs and throttles alone. There is no limit on the size of a
+//! their keys belong to; `kinesisRecordMetadata` has the user record's own partition key. A function that fails
+//! is invoked again only where [`Settings::retries_failures`] says so: Firehose's documentation does not. There is no limit on the size of a
 //! record but that of the event that it comes in; no delay of its own, no encryption, no format conversion, no other prefix
 //! expressions than those of [`Settings`]; and nothing of it survives a restart.
 
@@ -55,8 +55,12 @@ pub struct Settings {
     pub object_bytes: usize,
     /// Or when its first row has waited for so long.
     pub object_interval: Duration,
-    /// How often a failed invocation is tried again.
+    /// Of an object of rows, behind its name.
+    pub extension: String,
+    /// How often an invocation that is throttled is tried again.
     pub n_retries: u32,
+    /// Whether one that fails is, too.
+    pub retries_failures: bool,
     /// The wait before that.
     pub retry_pause: Duration,
     /// Objects under way at once; what would be one more goes to the error prefix.
@@ -76,7 +80,9 @@ impl Settings {
             batch_interval: Duration::from_millis(200),
             object_bytes: 64 << 20,
             object_interval: Duration::from_millis(800),
+            extension: ".csv.gz".to_owned(),
             n_retries: 3,
+            retries_failures: false,
             retry_pause: Duration::from_millis(100),
             max_partitions: 500,
         }

@@ -156,7 +156,7 @@ async fn rows_are_gathered_by_their_partition_and_compressed() {
     let expected = expected.map(|(prefix, text)| (prefix.to_owned(), vec![text.to_owned()]));
     assert_eq!(delivered.objects, BTreeMap::from(expected));
     for name in &delivered.names {
-        let name = name.strip_prefix("landfall-local-1-").unwrap().strip_suffix(".gz").unwrap();
+        let name = name.strip_prefix("landfall-local-1-").unwrap().strip_suffix(".csv.gz").unwrap();
         assert_eq!(name.len(), "2026-11-20-14-00-05-".len() + 36, "{name}");
     }
     let event = &delivered.events[0];
@@ -213,16 +213,23 @@ async fn an_aggregated_record_is_taken_apart_before_it_is_transformed() {
 }
 
 #[tokio::test]
-async fn a_failed_invocation_is_tried_again() {
+async fn a_throttled_invocation_is_tried_again_and_a_failed_one_may_be() {
     let third = |n: usize, event: &Value| match n {
-        1 => failed(),
-        2 => Invoked::Throttled,
+        1 | 2 => Invoked::Throttled,
+        3 => failed(),
         _ => succeeded(&answered(event)),
     };
+
     let delivered = deliver(&[b"a1"], third, |_| {}).await;
 
     assert_eq!(delivered.events.len(), 3);
-    assert_eq!(delivered.events[0], delivered.events[2]);
+    assert_eq!(errors(&delivered, "firehose-errors/processing-failed"), ["Lambda.FunctionError a1"]);
+    assert_eq!(delivered.objects.len(), 1);
+
+    let delivered = deliver(&[b"a1"], third, |settings| settings.retries_failures = true).await;
+
+    assert_eq!(delivered.events.len(), 4);
+    assert_eq!(delivered.events[0], delivered.events[3]);
     assert_eq!(delivered.objects["kinesiscsv/a/2026/11/20/14"], ["a1\n"]);
 }
 
@@ -242,12 +249,37 @@ async fn what_is_not_transformed_is_under_the_error_prefix_as_it_came() {
         ]
     );
 
-    let delivered = deliver(&[b"a1", b"drop"], |_, _| failed(), |settings| settings.n_retries = 1).await;
+    let delivered = deliver(&[b"a1", b"drop"], |_, _| Invoked::Throttled, |settings| settings.n_retries = 1).await;
 
     assert_eq!(delivered.events.len(), 2);
     assert_eq!(delivered.objects.len(), 1);
-    let expected = ["Lambda.FunctionError a1", "Lambda.FunctionError drop"];
+    let expected = ["Lambda.InvokeLimitExceeded a1", "Lambda.InvokeLimitExceeded drop"];
     assert_eq!(errors(&delivered, "firehose-errors/processing-failed"), expected);
+    let line: Value =
+        serde_json::from_str(delivered.objects["firehose-errors/processing-failed"][0].lines().next().unwrap())
+            .unwrap();
+    let names: Vec<_> = line.as_object().unwrap().keys().map(String::as_str).collect();
+    let documented = [
+        "arrivalTimestamp",
+        "attemptEndingTimestamp",
+        "attemptsMade",
+        "errorCode",
+        "errorMessage",
+        "lambdaArn",
+        "rawData",
+    ];
+    assert_eq!(names, documented);
+}
+
+#[tokio::test]
+async fn an_expression_that_it_does_not_know_is_no_prefix() {
+    let change = |settings: &mut Settings| settings.prefix = "kinesiscsv/!{timestamp:yyyy}/".to_owned();
+
+    let delivered = deliver(&[b"a1"], |_, event| succeeded(&answered(event)), change).await;
+
+    let expected = ["DynamicPartitioning.MetadataExtractionFailed a1"];
+    assert_eq!(errors(&delivered, "firehose-errors/processing-failed"), expected);
+    assert_eq!(delivered.objects.len(), 1);
 }
 
 #[tokio::test]

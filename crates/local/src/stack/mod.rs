@@ -20,7 +20,7 @@ pub use self::connection::{Connection, Endpoints};
 use self::folder::AWKWARD;
 use self::loaded::Loaded;
 use crate::firehose::{self, Firehose};
-use crate::lambda::{LambdaError, LambdaHost};
+use crate::lambda::{Invoke, LambdaError, LambdaHost};
 use crate::s3::{LocalS3, S3Error};
 use crate::shards::Shard;
 use crate::snowflake::{self, LocalSnowflake, SnowflakeError};
@@ -260,8 +260,19 @@ impl Stack {
 
     /// Reads `shards` into the landing zone, in a stack that was started with [`Settings::firehose`].
     pub fn firehose(&self, shards: Vec<Shard>) -> Firehose {
-        let settings = firehose::Settings::new(TRANSFORM, BUCKET, &self.pipeline);
-        Firehose::start(shards, &self.lambda.invoker(), self.s3.objects(), settings)
+        self.firehose_with(shards, &self.lambda.invoker(), |_| {})
+    }
+
+    /// As [`Stack::firehose`], told otherwise than it is by default, and by way of another `invoker`.
+    pub fn firehose_with<I: Invoke>(
+        &self,
+        shards: Vec<Shard>,
+        invoker: &I,
+        change: impl FnOnce(&mut firehose::Settings),
+    ) -> Firehose {
+        let mut settings = firehose::Settings::new(TRANSFORM, BUCKET, &self.pipeline);
+        change(&mut settings);
+        Firehose::start(shards, invoker, self.s3.objects(), settings)
     }
 
     /// The folder with the objects of a bucket.
