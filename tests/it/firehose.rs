@@ -1,11 +1,15 @@
 //! The other way into the landing zone: Firehose and the transform function fill the micro-batch table with the rows that the
 //! orchestrator's route gives, at the same positions.
 
+mod faults;
+mod limits;
+
 use std::collections::BTreeSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use landfall_core::dead_letter::{self, DeadLetter};
+use landfall_core::firehose::PartitionKeys;
 use landfall_core::{Record, landing, payload::kpl};
 use landfall_local::shards::{self, holding};
 use landfall_local::stack::BUCKET;
@@ -33,6 +37,32 @@ fn row(
     row[3] = Some(document_number.to_string());
     row[4] = Some(key.to_owned());
     row
+}
+
+/// The value of a setting in infra/terraform/firehose.tf.
+fn deployed(name: &str) -> String {
+    let text = std::fs::read_to_string(crate::support::workspace().join("infra/terraform/firehose.tf")).unwrap();
+    let values = text.lines().filter_map(|line| {
+        let (before, value) = line.trim().split_once('=')?;
+        (before.trim() == name).then(|| value.trim().trim_matches('"').to_owned())
+    });
+    let [value]: [String; 1] = values.collect::<Vec<_>>().try_into().unwrap();
+    value
+}
+
+/// What the function answers, what is deployed, and what the local Firehose does are one contract.
+#[test]
+fn the_deployed_layout_is_of_what_the_function_answers() {
+    let pipeline = landfall_core::Pipeline::from_toml(SENSORS).unwrap();
+    let local = landfall_local::firehose::Settings::new("transform", BUCKET, &pipeline);
+
+    assert_eq!(deployed("prefix").replace("${local.landing_prefix}", &pipeline.landing.prefix), local.prefix);
+    assert_eq!(deployed("file_extension"), local.extension);
+    let keys = PartitionKeys { partition: String::new(), hour: String::new() };
+    let answered = serde_json::to_value(keys).unwrap();
+    let answered: BTreeSet<_> = answered.as_object().unwrap().keys().map(String::as_str).collect();
+    let named = local.prefix.split("!{partitionKeyFromLambda:").skip(1);
+    assert_eq!(named.map(|part| part.split('}').next().unwrap()).collect::<BTreeSet<_>>(), answered);
 }
 
 /// Where poison stands, and its bytes.
@@ -120,7 +150,7 @@ async fn both_tables_agree_when_firehose_fills_one() {
     let keys = test.keys("kinesiscsv");
     for (key, folder) in keys.iter().zip(folders(&test)) {
         let name = key.strip_prefix(&format!("kinesiscsv/{folder}/2026/11/20/14/landfall-local-1-")).unwrap();
-        assert!(name.ends_with(".gz"), "{key}");
+        assert!(name.ends_with(".csv.gz"), "{key}");
         let body = std::fs::read(test.stack.bucket_dir(BUCKET).join(key)).unwrap();
         let sensors: BTreeSet<_> = landing::read(key, &body).unwrap().into_iter().map(|row| row[6].clone()).collect();
         assert!(folder == "batch" || sensors == BTreeSet::from([folder.strip_prefix("sensor-").map(str::to_owned)]));
@@ -223,23 +253,5 @@ async fn one_stream_feeds_the_mapping_and_firehose() {
     let streaming = test.streaming().await;
     assert_eq!(streaming.len(), 300);
     test.holds(&streaming).await;
-    test.stack.stop().await;
-}
-
-/// The function is killed under its first invocation, which is made again.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_function_that_dies_is_invoked_again() {
-    let test = start_with(SENSORS, |settings| {
-        let once = settings.dir.join("once").display().to_string();
-        settings.firehose = true;
-        settings.args = vec!["--fail-transform-once".to_owned(), once];
-    })
-    .await;
-
-    deliver(&test, &[sensor(100, 6, 1, "OK"), record(101, "poison")]).await;
-
-    same_rows("the micro-batch table", &test.microbatch().await, &[sensor_row(100, 6, 1, "OK")]);
-    assert_eq!(test.dead_letters().len(), 1);
-    assert!(test.stack.dir().join("once").exists());
     test.stack.stop().await;
 }

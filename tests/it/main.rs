@@ -14,6 +14,7 @@ mod kpl;
 mod laws;
 mod layouts;
 mod limits;
+mod logs;
 mod metrics;
 mod mistakes;
 mod pipeline;

@@ -44,8 +44,14 @@ pub(crate) async fn start_with(pipeline: &str, change: impl FnOnce(&mut Settings
 
 /// A stack with something between its services, which gives up after this share of the usual times.
 pub(crate) async fn start_between(between: impl Between, time_scale: f64) -> TestStack {
+    start_between_with(between, |settings| settings.time_scale = time_scale).await
+}
+
+/// As [`start_between`], with other settings.
+pub(crate) async fn start_between_with(between: impl Between, change: impl FnOnce(&mut Settings)) -> TestStack {
     let dir = tempfile::tempdir().unwrap();
-    let settings = Settings { time_scale, ..settings(&dir, SENSORS) };
+    let mut settings = settings(&dir, SENSORS);
+    change(&mut settings);
     TestStack::start(settings, dir, between).await
 }
 

@@ -95,24 +95,3 @@ async fn a_string_partition_of_any_text_lands_and_loads() {
     test.holds(&expected).await;
     test.stack.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_payload_is_in_a_log() {
-    let test = start().await;
-    let (marker, refused) = ("payload-7f3a", "777777777777777777777777777777");
-    let records = [
-        sensor(100, 6, 64, marker),
-        record(101, format!("{marker} is no JSON")),
-        // Refused by the local warehouse, whose NUMBER has 64 bits.
-        record(102, format!("{{\"sensorId\":{refused}}}")),
-    ];
-
-    test.takes(&records).await;
-
-    assert_eq!(test.dead_letters().len(), 2);
-    for name in ["orchestrator.log", "upsert.log"] {
-        let log = std::fs::read_to_string(test.stack.dir().join("logs").join(name)).unwrap();
-        assert!(log.contains("done") && !log.contains(marker) && !log.contains(refused), "{name}: {log}");
-    }
-    test.stack.stop().await;
-}

@@ -7,7 +7,7 @@ use crate::mutants::Mutant;
 /// Runs the function that `args` name, `orchestrator`, `transform` or `upsert`, until its parent is gone.
 ///
 /// `--fail-upsert-once FILE upsert` ends at once when FILE is not there yet, and makes it: the first invocation of upsert
-/// fails, the next ones do not. `--fail-transform-once` is the same for transform. `--mutant NAME orchestrator|upsert` does one thing wrong: see [`mutant_names`].
+/// fails, the next ones do not. `--fail-transform-once` is the same for transform. `--mutant NAME orchestrator|transform|upsert` does one thing wrong: see [`mutant_names`].
 ///
 /// # Errors
 /// There is no such function, or it does not start.
@@ -30,6 +30,7 @@ pub async fn run(args: &[&str]) -> Result<(), Error> {
         ("transform", None) => Box::pin(landfall_transform::run(&get)).await,
         ("upsert", None) => Box::pin(landfall_upsert::run(&get)).await,
         ("orchestrator", Some(mutant)) => Box::pin(mutant.orchestrator(&get)).await,
+        ("transform", Some(mutant)) => Box::pin(mutant.transform(&get)).await,
         ("upsert", Some(mutant)) => Box::pin(mutant.upsert(&get)).await,
         (other, _) => {
             Err(format!("failed to start a function: {other:?} is none of orchestrator, transform and upsert").into())

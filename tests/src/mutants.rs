@@ -1,12 +1,15 @@
-//! The functions with one mistake each, so that one sees whether the storm's checker notices. Never shipped.
+//! The functions with one mistake each, so that one sees whether the checks of the storm and of the Firehose route notice. Never shipped.
 //!
 //! A mutant is the real function with a changed port: everything else of it is what is deployed.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use lambda_runtime::Error;
 use landfall_aws::PortError;
+use landfall_core::firehose::Answer;
 use landfall_core::landing::Object;
 use landfall_core::upsert::{Request, Response};
 use landfall_landing::{ObjectStore, Put};
@@ -28,17 +31,23 @@ pub(crate) enum Mutant {
     PoisonDropped,
     /// Upsert is answered for before it is done.
     AnswersEarly,
+    /// Rows that no answer to Firehose has room for do not land.
+    RowsDropped,
+    /// Documents are numbered from 1 in the answer to Firehose.
+    NumberedFromOne,
 }
 
 type Get<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 impl Mutant {
-    pub(crate) const ALL: [(&str, Self); 5] = [
+    pub(crate) const ALL: [(&str, Self); 7] = [
         ("merge-as-insert", Self::MergeAsInsert),
         ("clock-in-keys", Self::ClockInKeys),
         ("keys-without-digest", Self::KeysWithoutDigest),
         ("poison-dropped", Self::PoisonDropped),
         ("answers-early", Self::AnswersEarly),
+        ("rows-dropped", Self::RowsDropped),
+        ("numbered-from-one", Self::NumberedFromOne),
     ];
 
     pub(crate) fn named(name: &str) -> Option<Self> {
@@ -53,10 +62,34 @@ impl Mutant {
         Box::pin(landfall_orchestrator::run_with(get, change)).await
     }
 
+    pub(crate) async fn transform(self, get: Get<'_>) -> Result<(), Error> {
+        let change = |bucket| Mutated { mutant: self, inner: Arc::new(bucket) };
+        let change_answer = |mut answer: Answer| {
+            if self == Self::NumberedFromOne {
+                answer.records.iter_mut().for_each(|answered| answered.data = numbered_from_one(&answered.data));
+            }
+            answer
+        };
+        Box::pin(landfall_transform::run_with(get, change, change_answer)).await
+    }
+
     pub(crate) async fn upsert(self, get: Get<'_>) -> Result<(), Error> {
         let change = |warehouse| Mutated { mutant: self, inner: Arc::new(warehouse) };
         Box::pin(landfall_upsert::run_with(get, change)).await
     }
+}
+
+/// CSV in base64, of rows without line breaks.
+fn numbered_from_one(data: &str) -> String {
+    let csv = String::from_utf8(STANDARD.decode(data).unwrap_or_default()).unwrap_or_default();
+    let numbered = csv.lines().map(|line| {
+        let mut columns: Vec<_> = line.split(',').map(str::to_owned).collect();
+        if let Some(number) = columns.get_mut(3) {
+            *number = number.parse::<u64>().map_or_else(|_| number.clone(), |n| (n + 1).to_string());
+        }
+        columns.join(",") + "\n"
+    });
+    STANDARD.encode(numbered.collect::<String>())
 }
 
 /// A port with the mistake.
@@ -69,6 +102,7 @@ impl<S: ObjectStore> ObjectStore for Mutated<S> {
     async fn put(&self, mut object: Object) -> Result<Put, PortError> {
         match self.mutant {
             Mutant::PoisonDropped if object.key.ends_with(".jsonl") => return Ok(Put::Written),
+            Mutant::RowsDropped if object.key.ends_with(".csv") => return Ok(Put::Written),
             Mutant::ClockInKeys => {
                 let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
                 object.key = object.key.replace(".csv", &format!("-{now}.csv"));

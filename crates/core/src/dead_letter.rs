@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use base64::Engine;
+use base64::display::Base64Display;
 use base64::engine::general_purpose::STANDARD;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 pub use self::redrive::{RedriveError, to_records};
 use crate::landing::{Object, fill, key};
@@ -62,7 +63,7 @@ impl Poison {
 /// One line of a dead-letter object.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct DeadLetter {
+pub struct DeadLetter<D = String> {
     /// Who refused the document.
     pub stage: Stage,
     /// Why, in words for a person.
@@ -80,11 +81,17 @@ pub struct DeadLetter {
     /// `2026-11-20 14:00:00.123`, UTC.
     pub arrived_at: String,
     /// The document's bytes in base64.
-    pub data: String,
+    pub data: D,
 }
 
 impl From<&Poison> for DeadLetter {
     fn from(poison: &Poison) -> Self {
+        Self::new(poison, STANDARD.encode(poison.document.bytes()))
+    }
+}
+
+impl<D> DeadLetter<D> {
+    fn new(poison: &Poison, data: D) -> Self {
         let source = &poison.document.source;
         Self {
             stage: poison.stage,
@@ -95,7 +102,7 @@ impl From<&Poison> for DeadLetter {
             document_number: poison.document.number,
             partition_key: source.partition_key.to_string(),
             arrived_at: source.arrived_at.to_string(),
-            data: STANDARD.encode(poison.document.bytes()),
+            data,
         }
     }
 }
@@ -132,9 +139,7 @@ pub fn objects<'a>(
             let rest = poison.get(n_done..)?;
             let first = rest.first()?;
             let mut body = Vec::new();
-            let written = fill(&mut body, rest, |body, one| {
-                serde_json::to_writer(&mut *body, &DeadLetter::from(*one)).map(|()| body.push(b'\n'))
-            });
+            let written = fill(&mut body, rest, |body, one| write_line(body, one));
             // Behind an error nothing follows.
             n_done += written.as_ref().copied().unwrap_or(rest.len());
             Some(written.map(|n_rows| {
@@ -144,6 +149,25 @@ pub fn objects<'a>(
             }))
         })
     })
+}
+
+/// A line for it.
+fn write_line(body: &mut Vec<u8>, poison: &Poison) -> serde_json::Result<()> {
+    let data = Base64(poison.document.bytes());
+    // A body that grows is copied.
+    body.reserve(data.0.len().div_ceil(3) * 4 + poison.reason.len() + 1000);
+    serde_json::to_writer(&mut *body, &DeadLetter::new(poison, data))?;
+    body.push(b'\n');
+    Ok(())
+}
+
+/// Bytes that are encoded as they are written: they may be most of what a function has memory for.
+struct Base64<'a>(&'a [u8]);
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&Base64Display::new(self.0, &STANDARD))
+    }
 }
 
 #[cfg(test)]

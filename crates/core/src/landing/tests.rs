@@ -239,6 +239,18 @@ proptest! {
         }
     }
 
+    /// Firehose puts it into a prefix as it is, and an empty one is an error there.
+    #[test]
+    fn a_partition_that_firehose_gets_is_one_part_of_a_key(a in any_value(), b in any_value()) {
+        let row = |value: &str| row_of(7, 0, value, "OK");
+        for rows in [vec![row(&a)], vec![row(&a), row(&a)], vec![row(&a), row(&b)], vec![]] {
+            let partition = partition(&sensors(), &rows);
+            prop_assert!(partition == "batch" || partition.starts_with("sensor-"), "{partition}");
+            prop_assert!(partition.len() <= 110 && !partition.contains(".."), "{partition}");
+            prop_assert!(partition.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_%~".contains(&b)), "{partition}");
+        }
+    }
+
     #[test]
     fn two_values_never_share_a_name(a in any_value(), b in any_value()) {
         prop_assert_eq!(a == b, partition_name("sensor", &a) == partition_name("sensor", &b));
