@@ -5,15 +5,19 @@ mod faults;
 mod limits;
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use landfall_core::dead_letter::{self, DeadLetter};
 use landfall_core::firehose::PartitionKeys;
 use landfall_core::{Record, landing, payload::kpl};
+use landfall_local::lambda::{Invoke, Invoked, Invoker};
 use landfall_local::shards::{self, holding};
 use landfall_local::stack::BUCKET;
 use landfall_tests::packing::{Packed, aggregated, gzip, with_wrong_digest};
+use serde_json::Value;
 
 use crate::support::{
     SENSORS, TableRow, TestStack, record, same_rows, sensor, sensor_row, start_again_with, start_with,
@@ -155,6 +159,59 @@ async fn both_tables_agree_when_firehose_fills_one() {
         let sensors: BTreeSet<_> = landing::read(key, &body).unwrap().into_iter().map(|row| row[6].clone()).collect();
         assert!(folder == "batch" || sensors == BTreeSet::from([folder.strip_prefix("sensor-").map(str::to_owned)]));
     }
+    test.stack.stop().await;
+}
+
+/// Hears what the function is asked and what it answers.
+#[derive(Clone)]
+struct Listening {
+    lambda: Invoker,
+    heard: Arc<Mutex<Vec<[Value; 2]>>>,
+}
+
+impl Invoke for Listening {
+    async fn invoke(&self, name: &str, payload: Bytes) -> Invoked {
+        let invoked = self.lambda.invoke(name, payload.clone()).await;
+        if let Invoked::Succeeded { payload: answer, .. } = &invoked {
+            let heard = [&payload, answer].map(|json| serde_json::from_slice(json).unwrap());
+            self.heard.lock().unwrap().push(heard);
+        }
+        invoked
+    }
+}
+
+/// From the stream to both tables, with what stands between them. docs/architecture.md tells it.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_record_goes_all_the_way_through_firehose() {
+    let test = start_with(SENSORS, |settings| settings.firehose = true).await;
+    let record = record(102, [&document(6, 64), "{\"sensorId\":64.5}"].join("\n"));
+    let listening = Listening { lambda: test.stack.lambda.invoker(), heard: Arc::default() };
+
+    test.takes(std::slice::from_ref(&record)).await;
+    test.stack.firehose_with(holding(std::slice::from_ref(&record)), &listening, |_| {}).finished().await;
+
+    let [[event, answer]]: [[Value; 2]; 1] = listening.heard.lock().unwrap().clone().try_into().unwrap();
+    assert_eq!(STANDARD.decode(event["records"][0]["data"].as_str().unwrap()).unwrap(), *record.data.unwrap());
+    let mut answered = answer["records"][0].clone();
+    let csv = String::from_utf8(STANDARD.decode(answered["data"].take().as_str().unwrap()).unwrap()).unwrap();
+    let [key]: [String; 1] = test.keys("kinesiscsv").try_into().unwrap();
+    let landed = landing::read(&key, &std::fs::read(test.stack.bucket_dir(BUCKET).join(&key)).unwrap()).unwrap();
+    let folder = key.rsplit_once('/').unwrap().0;
+    let steps = [
+        event["records"][0]["kinesisRecordMetadata"].to_string(),
+        answered.to_string(),
+        csv.trim_end().to_owned(),
+        folder.to_owned(),
+        places(&test.dead_letters())[0].0.clone(),
+    ];
+    insta::assert_snapshot!(steps.join("\n"), @r#"
+    {"approximateArrivalTimestamp":1795183200123,"partitionKey":"key","sequenceNumber":"102","shardId":"shardId-000000000000","subsequenceNumber":0}
+    {"data":null,"metadata":{"partitionKeys":{"hour":"2026/11/20/14","partition":"sensor-6"}},"recordId":"102000000","result":"Ok"}
+    shardId-000000000000,102,0,0,key,2026-11-20 14:00:00.123,6,64,OK
+    kinesiscsv/sensor-6/2026/11/20/14
+    shardId-000000000000:102:0:1
+    "#);
+    test.holds(&landed).await;
     test.stack.stop().await;
 }
 

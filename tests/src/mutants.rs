@@ -54,6 +54,11 @@ impl Mutant {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, mutant)| *mutant)
     }
 
+    /// Those of functions that a storm goes through.
+    pub(crate) fn of_the_storm() -> impl Iterator<Item = (&'static str, Self)> {
+        Self::ALL.into_iter().filter(|(_, mutant)| !matches!(mutant, Self::RowsDropped | Self::NumberedFromOne))
+    }
+
     pub(crate) async fn orchestrator(self, get: Get<'_>) -> Result<(), Error> {
         let change = |ports: Ports<_, _>| Ports {
             store: Mutated { mutant: self, inner: Arc::new(ports.store) },

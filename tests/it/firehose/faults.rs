@@ -1,12 +1,9 @@
 //! What fails on the way through Firehose, and mistakes that the checks are there to find.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use http::{Method, Request};
 use landfall_core::Position;
-use landfall_local::lambda::{Invoke, Invoked, Invoker};
 use landfall_local::proxy::{Fault, Proxy, answers};
 use landfall_local::stack::{Between, Endpoints};
 
@@ -47,7 +44,7 @@ async fn faults(test: &TestStack, rows: &[TableRow], poison: &[Place]) -> Vec<St
     faults.extend(loaded.iter().filter(|row| !rows.contains(row)).map(|row| format!("{row:?} is no row")));
     for key in test.keys("firehose-errors") {
         let lines = std::fs::read_to_string(test.stack.bucket_dir(BUCKET).join(key)).unwrap();
-        let line: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let line: Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
         faults.push(format!("{} records were given up: {}", lines.lines().count(), line["errorMessage"]));
     }
     faults

@@ -1,9 +1,8 @@
 //! The largest of everything goes through the transform function, and in how much memory.
 
 use landfall_core::firehose::{self, UserRecord};
-use landfall_local::lambda::{Invoked, MAX_SYNC_BYTES};
+use landfall_local::lambda::MAX_SYNC_BYTES;
 use landfall_local::stack::TRANSFORM;
-use serde_json::Value;
 
 use super::*;
 
@@ -13,6 +12,7 @@ const MIB: usize = 1024 * 1024;
 const MAX_BYTES: u64 = 192 * 1024 * 1024;
 
 /// What the function answers to an event of these, as Lambda hands it on.
+#[expect(clippy::print_stdout, reason = "a test's own output, with --nocapture: what was measured")]
 async fn answer(test: &TestStack, records: &[Record]) -> Vec<Value> {
     let named = |record: &Record| {
         (record.sequence_number.to_string(), UserRecord { record: record.clone(), subsequence_number: 0 })
@@ -79,7 +79,6 @@ async fn poison_of_most_of_its_memory_is_stored() {
 
     assert_eq!(n_of(&answer, "Dropped"), 2);
     assert_eq!(test.keys("deadletter").len(), 2);
-    println!("peak {} MiB", peak(&test) / MIB as u64);
     assert!(peak(&test) < MAX_BYTES, "{}", peak(&test));
     test.stack.stop().await;
 }
