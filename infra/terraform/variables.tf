@@ -221,13 +221,13 @@ variable "upsert_memory_mb" {
 }
 
 variable "transform_memory_mb" {
-  description = "Memory of the transform function of the Firehose route, in MB."
+  description = "Memory of the transform function of the Firehose route, in MB: a record may inflate to 64 MiB (max_inflated_bytes), and is held whole."
   type        = number
   default     = 256
 
   validation {
-    condition     = var.transform_memory_mb >= 128 && var.transform_memory_mb <= 10240 && floor(var.transform_memory_mb) == var.transform_memory_mb
-    error_message = "transform_memory_mb must be a whole number from 128 to 10240."
+    condition     = var.transform_memory_mb >= 256 && var.transform_memory_mb <= 10240 && floor(var.transform_memory_mb) == var.transform_memory_mb
+    error_message = "transform_memory_mb must be a whole number from 256 to 10240."
   }
 }
 
@@ -321,8 +321,8 @@ variable "log_level" {
   default     = "INFO"
 
   validation {
-    condition     = contains(["TRACE", "DEBUG", "INFO"], var.log_level)
-    error_message = "log_level must be TRACE, DEBUG or INFO: above INFO, Lambda drops the metrics' lines too."
+    condition     = contains(["DEBUG", "INFO"], var.log_level)
+    error_message = "log_level must be DEBUG or INFO: above INFO, Lambda drops the metrics' lines too."
   }
 }
 

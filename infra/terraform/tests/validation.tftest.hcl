@@ -31,7 +31,7 @@ run "values_below_the_least" {
     architecture                      = "arm"
     orchestrator_memory_mb            = 64
     upsert_memory_mb                  = 64
-    transform_memory_mb               = 64
+    transform_memory_mb               = 255
     orchestrator_timeout_seconds      = 74
     transform_timeout_seconds         = 124
     orchestrator_reserved_concurrency = 0
