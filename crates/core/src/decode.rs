@@ -96,7 +96,9 @@ fn decode_with(
         let of_rows = batch.rows.iter().skip(n_rows).map(|row| row.document.range.len());
         n_bytes +=
             of_rows.chain(batch.poison.iter().skip(n_poison).map(|poison| poison.document.range.len())).sum::<usize>();
-        if is_full(batch.rows.len(), n_bytes) {
+        // Whoever goes on does so by sequence number, which redriven documents of one record share.
+        let is_next_its_own = records.get(n_records).is_some_and(|next| id(next) != id(record));
+        if is_next_its_own && is_full(batch.rows.len(), n_bytes) {
             break;
         }
     }

@@ -259,6 +259,13 @@ fn an_invocation_takes_the_first_records_that_it_holds() {
     check(&[long(MAX_DOCUMENT_BYTES / 2), poison(MAX_DOCUMENT_BYTES / 2), long(0)], 2, 1);
     // One is taken however large it is.
     check(&[long(2 * MAX_DOCUMENT_BYTES), long(0)], 1, 1);
+    // Redriven documents of one record are not torn apart.
+    let redriven = |document_number, n_bytes| Record {
+        place: Some(Place { subsequence_number: 0, document_number }),
+        ..record(100, &long(n_bytes))
+    };
+    let of_one = [redriven(0, MAX_DOCUMENT_BYTES), redriven(1, 0), record(101, &long(0))];
+    assert_eq!(decode_first(&sensors(), &of_one).1, 2);
     let (first, rows) = (long(0), packed("{\"sensorId\":6}".repeat(MAX_ROWS - 1)));
     check(&[first.clone(), rows, first], 2, MAX_ROWS);
 }
