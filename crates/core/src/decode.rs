@@ -14,14 +14,26 @@ use crate::{Pipeline, Record, Row, SequenceNumber};
 #[cfg(panic = "abort")]
 compile_error!("panic has to be \"unwind\": a record whose decoding panics is poison, and must not end the function");
 
-/// The rows that a record may have: more than there are in an event that is not compressed, 6 MB of the smallest documents.
-pub const MAX_RECORD_ROWS: usize = 350_000;
+/// The rows that a record may have: twice as many as a MiB holds of the smallest documents. Of small ones they are 25 requests
+/// to upsert, which go one after the other.
+pub const MAX_RECORD_ROWS: usize = 150_000;
 
-/// An invocation that has this many rows takes no more records. They are some twelve requests to upsert, one after the other.
-pub const MAX_ROWS: usize = 100_000;
+/// The rows that an invocation takes, unless one record has more. Of small ones they are nine requests.
+pub const MAX_ROWS: usize = 50_000;
 
-/// An invocation that has so many bytes of documents takes no more records. An event that is not compressed has less.
-pub const MAX_DOCUMENT_BYTES: usize = 8 << 20;
+/// The bytes of records that an invocation takes, inflated, unless one record has more. An event that is not compressed has
+/// less.
+pub const MAX_BYTES: usize = 8 << 20;
+
+/// What an invocation takes.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    n_rows: usize,
+    n_bytes: usize,
+}
+
+const AN_INVOCATION: Room = Room { n_rows: MAX_ROWS, n_bytes: MAX_BYTES };
+const ANY: Room = Room { n_rows: usize::MAX, n_bytes: usize::MAX };
 
 /// What one invocation's records came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,20 +51,25 @@ pub struct Batch {
 /// Compressed records are inflated and aggregated ones taken apart. A position that stands twice in the batch counts
 /// once. A panic while decoding a record is that record's poison: its neighbours go on.
 pub fn decode(pipeline: &Pipeline, records: &[Record]) -> Batch {
-    decode_with(records, reader(pipeline), |_, _| false).0
+    decode_with(records, reader(pipeline), ANY).0
 }
 
-/// Decodes the first of the records, as many as an invocation holds, and says how many that were: at least one.
+/// Decodes the first of the records, as many as an invocation takes, and says how many that were: at least one.
 ///
 /// Records that inflate to more than a function's memory, or come to more requests than its time, would fail it again and
-/// again. The rest is for another invocation.
+/// again. The rest is for another invocation. Which that is goes by the records alone.
 pub fn decode_first(pipeline: &Pipeline, records: &[Record]) -> (Batch, usize) {
-    decode_with(records, reader(pipeline), |n_rows, n_bytes| n_rows >= MAX_ROWS || n_bytes >= MAX_DOCUMENT_BYTES)
+    decode_with(records, reader(pipeline), AN_INVOCATION)
 }
 
-fn reader(pipeline: &Pipeline) -> impl Fn(&Record, &mut Batch) {
-    // An inflater for each record: what becomes of it must not depend on the batch that it comes in.
-    |record, batch| read(pipeline, &mut Inflater::new(pipeline.max_inflated_bytes), record, batch)
+/// Adds what a record comes to. Answers with the bytes that this holds on to.
+fn reader(pipeline: &Pipeline) -> impl Fn(&Record, &mut Batch) -> usize {
+    |record, batch| {
+        // One for each record: what becomes of it must not depend on the batch that it comes in.
+        let mut inflater = Inflater::new(pipeline.max_inflated_bytes);
+        read(pipeline, &mut inflater, record, batch);
+        record.data.as_ref().map_or(0, |data| data.len()) + inflater.n_bytes()
+    }
 }
 
 /// Decodes what Firehose delivers: the user record `subsequence_number` of `record`, which is the record itself where that is
@@ -63,27 +80,33 @@ fn reader(pipeline: &Pipeline) -> impl Fn(&Record, &mut Batch) {
 pub fn decode_user_record(pipeline: &Pipeline, record: &Record, subsequence_number: u64) -> Batch {
     let read = |record: &Record, batch: &mut Batch| {
         read_user_record(pipeline, &mut Inflater::new(pipeline.max_inflated_bytes), record, subsequence_number, batch);
+        0
     };
-    decode_with(std::slice::from_ref(record), read, |_, _| false).0
+    decode_with(std::slice::from_ref(record), read, ANY).0
 }
 
-/// Decodes records until `is_full` says so of the rows and the bytes of documents, and says how many records that were.
-fn decode_with(
-    records: &[Record],
-    read: impl Fn(&Record, &mut Batch),
-    is_full: impl Fn(usize, usize) -> bool,
-) -> (Batch, usize) {
+/// Decodes records as long as there is room, and says how many that were.
+fn decode_with(records: &[Record], read: impl Fn(&Record, &mut Batch) -> usize, room: Room) -> (Batch, usize) {
     let mut batch = Batch { rows: Vec::with_capacity(records.len()), poison: Vec::new(), n_duplicates: 0 };
     let repeated = repeated(records);
     let mut seen = HashSet::new();
     let (mut n_records, mut n_bytes) = (0, 0);
     for record in records {
         let (n_rows, n_poison) = (batch.rows.len(), batch.poison.len());
-        if catch_unwind(AssertUnwindSafe(|| read(record, &mut batch))).is_err() {
+        let more = catch_unwind(AssertUnwindSafe(|| read(record, &mut batch)));
+        if more.is_err() {
             batch.rows.truncate(n_rows);
             batch.poison.truncate(n_poison);
             let reason = "decoding the record panicked: a fault of Landfall";
             batch.poison.push(whole(record, reason.to_owned()));
+        }
+        n_bytes += more.unwrap_or(0);
+        let is_over = batch.rows.len() > room.n_rows || n_bytes > room.n_bytes;
+        if is_over && n_records > 0 {
+            // Alone it may be too much already: it is not to come on top of others.
+            batch.rows.truncate(n_rows);
+            batch.poison.truncate(n_poison);
+            break;
         }
         if repeated.contains(&id(record)) {
             let n_before = batch.rows.len() + batch.poison.len();
@@ -93,12 +116,7 @@ fn decode_with(
             batch.n_duplicates += n_before - batch.rows.len() - batch.poison.len();
         }
         n_records += 1;
-        let of_rows = batch.rows.iter().skip(n_rows).map(|row| row.document.range.len());
-        n_bytes +=
-            of_rows.chain(batch.poison.iter().skip(n_poison).map(|poison| poison.document.range.len())).sum::<usize>();
-        // Whoever goes on does so by sequence number, which redriven documents of one record share.
-        let is_next_its_own = records.get(n_records).is_some_and(|next| id(next) != id(record));
-        if is_next_its_own && is_full(batch.rows.len(), n_bytes) {
+        if is_over {
             break;
         }
     }

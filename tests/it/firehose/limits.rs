@@ -1,5 +1,6 @@
 //! The largest of everything goes through the transform function, and in how much memory.
 
+use landfall_core::decode::MAX_RECORD_ROWS;
 use landfall_core::firehose::{self, UserRecord};
 use landfall_local::lambda::MAX_SYNC_BYTES;
 use landfall_local::stack::TRANSFORM;
@@ -40,7 +41,7 @@ fn n_of(answer: &[Value], result: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn records_that_inflate_to_most_of_its_memory_are_stored_one_after_the_other() {
     let test = start_with(SENSORS, |settings| settings.firehose = true).await;
-    let rows = zstd::encode_all("{\"sensorId\":1}".repeat(350_000).as_bytes(), 0).unwrap();
+    let rows = zstd::encode_all("{\"sensorId\":1}".repeat(MAX_RECORD_ROWS).as_bytes(), 0).unwrap();
     let document = format!("{{\"sensorId\":6,\"status\":\"{}\"}}", "x".repeat(8000));
     let n_documents = 60 * MIB / document.len();
     let text = zstd::encode_all(document.repeat(n_documents).as_bytes(), 0).unwrap();
@@ -63,7 +64,7 @@ async fn records_that_inflate_to_most_of_its_memory_are_stored_one_after_the_oth
             distinct.insert(position);
         }
     }
-    assert_eq!((n_rows, distinct.len()), (2 * (350_000 + n_documents), 2 * (350_000 + n_documents)));
+    assert_eq!((n_rows, distinct.len()), (2 * (MAX_RECORD_ROWS + n_documents), 2 * (MAX_RECORD_ROWS + n_documents)));
     assert_eq!(test.dead_letters().len(), 1);
     assert!(peak(&test) < MAX_BYTES, "{}", peak(&test));
     test.stack.stop().await;

@@ -53,8 +53,18 @@ impl Event {
     }
 
     /// What of it begins with a record. `None` where that is not in it, or the first one.
+    ///
+    /// # Errors
+    /// Records of several documents to redrive have one number: which of them is meant is not known.
     pub(super) fn rest(&self, sequence_number: &str) -> anyhow::Result<Option<Self>> {
-        let begin = self.records.iter().position(|record| record.sequence_number.as_str() == sequence_number);
+        let numbers = || self.records.iter().map(|record| record.sequence_number.as_str());
+        if numbers().filter(|number| *number == sequence_number).count() > 1 {
+            let what =
+                format!("failed to go on at record {sequence_number}: it stands in {} more than once", self.name);
+            let remedy = "give each of these records an event of its own; what came before is done".to_owned();
+            return Err(Failure { what, remedy }.into());
+        }
+        let begin = numbers().position(|number| number == sequence_number);
         begin.filter(|begin| *begin > 0).map(|begin| self.part(begin, self.records.len())).transpose()
     }
 
@@ -126,7 +136,7 @@ mod tests {
     #[test]
     fn an_event_that_inflates_to_too_much_is_sent_in_parts() {
         let small = || br#"{"sensorId":6}"#.to_vec();
-        let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+        let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_BYTES / 4 * 3));
         let large = || zstd::encode_all(padded.as_bytes(), 0).unwrap();
         let numbers = |event: &Event| {
             assert_eq!(event::records(&event.text).unwrap(), event.records);
@@ -140,10 +150,13 @@ mod tests {
         assert_eq!(parts(&of(Vec::new())), ["x: "]);
         assert_eq!(parts(&of(vec![record("1", small()), record("2", large())])), ["x: 1 2"]);
         let event = of(vec![record("1", small()), record("2", large()), record("3", large()), record("4", small())]);
-        assert_eq!(parts(&event), ["x, records 1 to 2: 1 2", "x, records 3 to 3: 3", "x, records 4 to 4: 4"]);
+        assert_eq!(parts(&event), ["x, records 1 to 2: 1 2", "x, records 3 to 4: 3 4"]);
 
         assert_eq!(numbers(&event.rest("3").unwrap().unwrap()), "3 4");
         assert!(event.rest("1").unwrap().is_none() && event.rest("5").unwrap().is_none());
+        let twice = of(vec![record("1", small()), record("2", small()), record("1", small())]);
+        let error = twice.rest("1").unwrap_err();
+        assert_eq!(error.to_string(), "failed to go on at record 1: it stands in x more than once");
     }
 
     #[test]

@@ -205,8 +205,9 @@ fn a_panic_is_its_records_own_poison() {
     let read = |record: &Record, batch: &mut Batch| {
         read(&pipeline, &mut Inflater::new(0), record, batch);
         assert_ne!(record.sequence_number.as_str(), "101", "when it has come to something already");
+        0
     };
-    let (batch, _) = decode_with(&records, read, |_, _| false);
+    let (batch, _) = decode_with(&records, read, ANY);
 
     let rows: Vec<_> = batch.rows.iter().map(|row| row.document.source.sequence_number.as_str()).collect();
     assert_eq!(rows, ["100", "102"]);
@@ -239,35 +240,42 @@ fn a_record_of_too_many_rows_is_one_poison_that_holds_it_as_it_came() {
 
     assert_eq!(batch.rows.len(), 2);
     let [poison] = &batch.poison[..] else { panic!("{} poison", batch.poison.len()) };
-    assert_eq!(poison.reason, "the record holds more than 350000 documents");
+    assert_eq!(poison.reason, "the record holds more than 150000 documents");
     assert_eq!(poison.document.bytes(), too_many);
 }
 
 #[test]
-fn an_invocation_takes_the_first_records_that_it_holds() {
-    let packed = |text: String| zstd::encode_all(text.as_bytes(), 0).unwrap();
-    let long = |n_bytes: usize| packed(format!("{{\"sensorId\":6,\"x\":\"{}\"}}", "x".repeat(n_bytes)));
-    let poison = |n_bytes: usize| packed("x".repeat(n_bytes));
+fn an_invocation_takes_the_first_records_that_it_has_room_for() {
+    let packed = |text: &str| zstd::encode_all(text.as_bytes(), 0).unwrap();
+    let inside = |n_bytes: usize| packed(&format!("{{\"sensorId\":6,\"x\":\"{}\"}}", "x".repeat(n_bytes)));
+    let behind = |n_bytes: usize| packed(&format!("{{\"sensorId\":6}}{}", " ".repeat(n_bytes)));
+    let poison = |n_bytes: usize| packed(&"x".repeat(n_bytes));
+    let rows = |n_rows: usize| "{\"sensorId\":6}".repeat(n_rows);
     let check = |data: &[Vec<u8>], n_records: usize, n_rows: usize| {
         let (batch, n) = decode_first(&sensors(), &records(data));
         assert_eq!((n, batch.rows.len()), (n_records, n_rows));
     };
 
     check(&[], 0, 0);
-    check(&[long(0), poison(1), long(0)], 3, 2);
-    // Poison has as many bytes as a row.
-    check(&[long(MAX_DOCUMENT_BYTES / 2), poison(MAX_DOCUMENT_BYTES / 2), long(0)], 2, 1);
-    // One is taken however large it is.
-    check(&[long(2 * MAX_DOCUMENT_BYTES), long(0)], 1, 1);
-    // Redriven documents of one record are not torn apart.
-    let redriven = |document_number, n_bytes| Record {
-        place: Some(Place { subsequence_number: 0, document_number }),
-        ..record(100, &long(n_bytes))
-    };
-    let of_one = [redriven(0, MAX_DOCUMENT_BYTES), redriven(1, 0), record(101, &long(0))];
-    assert_eq!(decode_first(&sensors(), &of_one).1, 2);
-    let (first, rows) = (long(0), packed("{\"sensorId\":6}".repeat(MAX_ROWS - 1)));
-    check(&[first.clone(), rows, first], 2, MAX_ROWS);
+    check(&[inside(0), poison(1), inside(0)], 3, 2);
+    // What is around a document is held as well, and so is poison.
+    for half in [inside(MAX_BYTES / 2), behind(MAX_BYTES / 2)] {
+        check(&[half.clone(), poison(MAX_BYTES / 4), inside(0), half, inside(0)], 3, 2);
+    }
+    check(&vec![rows(100).into_bytes(); MAX_ROWS / 100 + 1], MAX_ROWS / 100, MAX_ROWS);
+    // One is taken however large it is, and nothing beside it.
+    check(&[inside(0), inside(MAX_BYTES), inside(0)], 1, 1);
+    check(&[inside(MAX_BYTES), inside(0)], 1, 1);
+    check(&[packed(&rows(1)), packed(&rows(MAX_ROWS)), packed(&rows(1))], 1, 1);
+    check(&[packed(&rows(MAX_ROWS + 1)), packed(&rows(1))], 1, MAX_ROWS + 1);
+}
+
+#[test]
+fn a_record_that_is_left_to_the_next_invocation_leaves_nothing_behind() {
+    let long = |document: &str| zstd::encode_all(format!("{document}{}", " ".repeat(MAX_BYTES)).as_bytes(), 0).unwrap();
+    let (first, again) = (record(100, b"{\"sensorId\":6}"), record(100, &long("{\"sensorId\":6}")));
+    let (batch, n) = decode_first(&sensors(), &[first.clone(), again, record(101, b"7")]);
+    assert_eq!((batch, n), (decode(&sensors(), &[first]), 1));
 }
 
 #[test]

@@ -33,6 +33,11 @@ impl Inflater {
         Self { max_bytes, n_bytes_left: max_bytes }
     }
 
+    /// What the record has inflated to so far.
+    pub fn n_bytes(&self) -> usize {
+        self.max_bytes - self.n_bytes_left
+    }
+
     /// What `bytes` were compressed from; `bytes` when they are not compressed. Undone once, not again and again.
     ///
     /// At most one byte beyond the limit is ever held. What fails takes nothing from what is left for others.

@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::decode::{MAX_RECORD_ROWS, MAX_ROWS};
 use crate::testing::{record, records, sensors, sensors_with};
-use crate::{Record, decode};
+use crate::{Record, SequenceNumber, decode};
 
 #[test]
 fn a_request_is_readable_json_with_every_scalar_as_text() {
@@ -127,4 +128,16 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn what_an_invocation_takes_is_a_bounded_number_of_requests() {
+    let n_requests = |n_rows: usize| {
+        let text = r#"{"sensorId":64,"currentTemperature":100,"status":"WARN"}"#.repeat(n_rows);
+        let number = "49671483021168639829084176524041158106577196956150806146";
+        let record = Record { sequence_number: SequenceNumber::new(number).unwrap(), ..record(0, text.as_bytes()) };
+        let rows = decode(&sensors(), &[record]).rows;
+        requests(&rows, MAX_REQUEST_BYTES).unwrap().planned.len()
+    };
+    assert_eq!([n_requests(MAX_ROWS), n_requests(MAX_RECORD_ROWS)], [9, 25]);
 }

@@ -49,7 +49,7 @@ async fn a_deadline_too_near_starts_no_request() {
 async fn what_an_invocation_does_not_hold_is_left_to_the_next() {
     let memory = Memory::default();
     let padded =
-        |id: u64| format!(r#"{{"sensorId":{id},"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+        |id: u64| format!(r#"{{"sensorId":{id},"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_BYTES / 4 * 3));
     let packed = |id: u64| zstd::encode_all(padded(id).as_bytes(), 0).unwrap();
     let data = [SENSOR_6.as_bytes().to_vec(), packed(7), packed(8)];
 
