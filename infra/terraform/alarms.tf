@@ -54,7 +54,7 @@ locals {
   lasting = { period = 300, evaluation_periods = 3, datapoints_to_alarm = 2, tells_when_over = true }
   # A state: what it was at its worst in the last period.
   now = { period = 300, evaluation_periods = 1, datapoints_to_alarm = 1, tells_when_over = true }
-  # What must not happen at all. That it did not happen in the next period mends nothing, so nobody is told.
+  # What is not mended by not being seen in the next period: nobody is told that it was not.
   once = merge(local.now, { tells_when_over = false })
 
   # Snowflake's own limit for a statement of upsert: `Timeouts::statement` in crates/core/src/config.rs.
@@ -103,7 +103,8 @@ locals {
         operator   = "GreaterThanThreshold"
         missing    = "notBreaching"
       })
-      snowpipe-missing = merge(local.now, {
+      # Reconcile looks a while back: that a row is out of its sight does not load it, so neither of these two says that all is well.
+      snowpipe-missing = merge(local.once, {
         what       = "Rows landed that Snowpipe has not loaded."
         metric     = ["Landfall", "MicrobatchMissing"]
         dimensions = local.of_reconcile
@@ -113,7 +114,7 @@ locals {
         # Reconcile runs when a schedule, or somebody, runs it.
         missing = "ignore"
       })
-      snowpipe-lag = merge(local.now, {
+      snowpipe-lag = merge(local.once, {
         what       = "Snowpipe is more than ${var.snowpipe_lag_alarm_seconds} s behind."
         metric     = ["Landfall", "MicrobatchLagMs"]
         dimensions = local.of_reconcile

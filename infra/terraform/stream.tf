@@ -22,7 +22,8 @@ resource "aws_lambda_event_source_mapping" "stream" {
   maximum_batching_window_in_seconds = var.batch_window_seconds
   parallelization_factor             = var.parallelization_factor
 
-  # The answer always reports an empty list: a batch fails whole or not at all.
+  # Poison is never reported. Where records come to more than an invocation holds, the answer names the first that was not begun, for the
+  # mapping to go on there. Without this setting Lambda does not look at answers: it would take the batch for done, and that rest for read.
   function_response_types        = ["ReportBatchItemFailures"]
   maximum_record_age_in_seconds  = local.maximum_record_age_seconds
   maximum_retry_attempts         = var.maximum_retry_attempts
@@ -56,6 +57,13 @@ check "orchestrators_for_every_shard" {
   assert {
     condition     = var.orchestrator_reserved_concurrency == -1 || var.orchestrator_reserved_concurrency >= local.n_lanes
     error_message = "orchestrator_reserved_concurrency is below shards x parallelization_factor (${local.n_lanes}): shards will wait for each other."
+  }
+}
+
+check "retries_for_batches_in_pieces" {
+  assert {
+    condition     = var.maximum_retry_attempts == -1
+    error_message = "maximum_retry_attempts is not -1: an outage of a few retries gives batches up, and so may a batch of compressed records that takes more invocations than that, though nothing failed."
   }
 }
 

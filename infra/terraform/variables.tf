@@ -158,7 +158,7 @@ variable "maximum_record_age_seconds" {
 }
 
 variable "maximum_retry_attempts" {
-  description = "Retries of a failed batch before it is given up. -1: as many as its age allows, which is what an outage needs. Poison never fails a batch, so nothing is gained by fewer."
+  description = "Retries of a failed batch before it is given up. -1: as many as its age allows, which is what an outage needs. Poison never fails a batch, so nothing is gained by fewer. Lambda also retries by this what an answer names as left: records that inflate to more than one invocation holds take several, and with few retries such a batch may be given up though nothing failed."
   type        = number
   default     = -1
 

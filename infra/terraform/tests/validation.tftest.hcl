@@ -208,6 +208,17 @@ run "firehose_errors_among_dead_letters_a_tag_of_awss_and_parts_of_a_second" {
   ]
 }
 
+run "a_batch_in_pieces_needs_more_than_a_few_retries" {
+  command = plan
+  variables {
+    maximum_retry_attempts = 0
+  }
+
+  expect_failures = [
+    check.retries_for_batches_in_pieces,
+  ]
+}
+
 run "tags_as_aws_takes_them" {
   command = plan
   variables {
