@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_s3::Client;
 use aws_sdk_s3::config::{Credentials, Region};
+use aws_sdk_s3::error::ProvideErrorMetadata as _;
 use futures::stream::{self, Stream, StreamExt as _};
 use landfall_local::files;
 use landfall_local::s3::{ACCESS_KEY, SECRET_KEY};
@@ -21,6 +22,10 @@ pub(crate) const CONCURRENCY: usize = 16;
 
 /// What the objects that are read together take at most, as they are stored.
 const MAX_PART_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What to do about a bucket that is AWS's, most likely.
+const LOCAL: &str = "check the bucket's name: this is the S3 of the local stack; with --function-name (replay) or --deployed \
+                     (reconcile) it is that of AWS";
 
 /// What local services are told; none of them looks at it.
 pub(crate) const LOCAL_REGION: &str = "us-east-1";
@@ -66,7 +71,7 @@ impl fmt::Display for PlaceName {
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
     /// The objects of a bucket whose keys begin with the prefix.
-    Bucket { client: Client, bucket: String, prefix: String },
+    Bucket { client: Client, bucket: String, prefix: String, is_local: bool },
     /// The files below a folder, or one file.
     Folder(PathBuf),
 }
@@ -85,18 +90,18 @@ pub(crate) struct Listed {
 impl Place {
     /// The objects on the S3 of a local stack, or in a folder.
     pub(crate) fn local(name: &PlaceName, s3_endpoint: &str) -> Self {
-        Self::of(name, || local_client(s3_endpoint))
+        Self::of(name, true, || local_client(s3_endpoint))
     }
 
     /// The objects on AWS, or in a folder.
     pub(crate) fn deployed(name: &PlaceName, aws: &SdkConfig) -> Self {
-        Self::of(name, || Client::new(aws))
+        Self::of(name, false, || Client::new(aws))
     }
 
-    fn of(name: &PlaceName, client: impl FnOnce() -> Client) -> Self {
+    fn of(name: &PlaceName, is_local: bool, client: impl FnOnce() -> Client) -> Self {
         match name {
             PlaceName::S3 { bucket, prefix } => {
-                Self::Bucket { client: client(), bucket: bucket.clone(), prefix: prefix.clone() }
+                Self::Bucket { client: client(), bucket: bucket.clone(), prefix: prefix.clone(), is_local }
             }
             PlaceName::Folder(path) => Self::Folder(path.clone()),
         }
@@ -131,12 +136,21 @@ impl Place {
     /// They cannot be listed.
     pub(crate) async fn find(&self, mut keep: impl FnMut(&Listed) -> bool) -> anyhow::Result<Vec<Listed>> {
         let mut listed = match self {
-            Self::Bucket { client, bucket, prefix } => {
+            Self::Bucket { client, bucket, prefix, is_local } => {
                 let mut pages = client.list_objects_v2().bucket(bucket).prefix(prefix).into_paginator().send();
                 let mut listed = Vec::new();
                 while let Some(page) = pages.next().await {
-                    let page =
-                        page.map_err(|error| aws::failure(&format!("failed to list {}", self.name()), &error))?;
+                    let page = page.map_err(|error| {
+                        let what = format!("failed to list {}", self.name());
+                        if *is_local && error.code() == Some("NoSuchBucket") {
+                            return Failure {
+                                what: format!("{what}: there is no such bucket"),
+                                remedy: LOCAL.to_owned(),
+                            }
+                            .into();
+                        }
+                        aws::failure(&what, &error)
+                    })?;
                     let page = page.contents().iter().filter_map(|object| {
                         Some(Listed {
                             key: object.key()?.to_owned(),

@@ -49,6 +49,12 @@ async fn from_secrets_manager(id: &str) -> Result<Zeroizing<String>, StartError>
 }
 
 fn refused(id: &str, refusal: &Refusal) -> StartError {
+    // Terraform makes it without a value. Source: Secrets Manager's answer to GetSecretValue for a secret that has none,
+    // "can't find the specified secret value for staging label: AWSCURRENT".
+    if refusal.code == "ResourceNotFoundException" && refusal.said.contains("AWSCURRENT") {
+        let remedy = "it holds nothing yet: landfall snowflake keygen --terraform DIR makes a key and stores it";
+        return port(format!("failed to fetch the secret {id}; {remedy}: {}", refusal.said));
+    }
     let remedy = refusal.remedy(Some("AWS_ENDPOINT_URL_SECRETS_MANAGER")).unwrap_or_else(|| {
         "check SNOWFLAKE_PRIVATE_KEY_SECRET and that it is in this region, for example \
          SNOWFLAKE_PRIVATE_KEY_SECRET=landfall/snowflake-key, and allow the function's role \

@@ -57,9 +57,12 @@ pub(super) async fn checks(outputs: &Outputs, pipeline: Option<&Pipeline>) -> (V
         return (checks, None);
     };
 
-    let mut settings = Settings::default();
-    settings.loader_role = config.role.clone().unwrap_or(settings.loader_role);
-    settings.warehouse = config.warehouse.clone().unwrap_or(settings.warehouse);
+    let settings = Settings {
+        // Without a name it is the user's default, as it is for the function.
+        loader_role: config.role.clone().unwrap_or_default(),
+        warehouse: config.warehouse.clone().unwrap_or_default(),
+        ..Settings::default()
+    };
     let (account, user) = (config.account.clone(), config.user.clone());
     let session = match landfall_upsert::session(config, pipeline).await {
         Ok(session) => session,

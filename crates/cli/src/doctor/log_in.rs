@@ -13,40 +13,29 @@ pub(super) struct Evidence<'a> {
     pub(super) skew: Option<i64>,
 }
 
+/// What keeps anybody out, whatever the key.
+pub(crate) struct Obstacle {
+    pub(crate) what: String,
+    /// What to do.
+    pub(crate) remedy: String,
+    /// Whether it is this machine's address: another may get in.
+    pub(crate) is_of_address: bool,
+}
+
 /// What is really wrong, and what to do.
 pub(super) fn diagnosed(error: &SessionError, evidence: &Evidence<'_>) -> (String, String) {
     let Evidence { account, user, key, skew } = evidence;
+    if let Some(obstacle) = obstacle(error, account, user) {
+        return (obstacle.what, obstacle.remedy);
+    }
     let said = error.message().unwrap_or_default();
-    let lower = said.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let has = |words: &[&str]| words.iter().any(|word| said.to_lowercase().contains(word));
     let quoted_user = quoted(user);
-    if error.is_unknown_host() || matches!(error.http_status(), Some(403 | 404)) {
-        return (
-            format!("there is no account {account}"),
-            "set SNOWFLAKE_ACCOUNT to <organization>-<account>, as in SELECT CURRENT_ORGANIZATION_NAME(), \
-             CURRENT_ACCOUNT_NAME()"
-                .to_owned(),
-        );
-    }
-    if has(&["ip address", "network policy", "not allowed to access"]) {
-        let remedy = "allow this address in the network policy of the account or the user: SHOW NETWORK POLICIES";
-        return (format!("a network policy keeps this machine out: {said}"), remedy.to_owned());
-    }
     if has(&["incorrect username"]) {
         return (
             format!("there is no user {user} in {account}, or it has no public key"),
             format!("landfall snowflake apply makes it; {}", give_key(user, key)),
         );
-    }
-    // Not "blocked".
-    if lower.split(|c: char| !c.is_alphanumeric()).any(|word| word == "locked") {
-        return (
-            format!("the user {user} is locked, after too many log-ins that were refused"),
-            format!("wait a quarter of an hour, or ALTER USER {quoted_user} SET MINS_TO_UNLOCK = 0"),
-        );
-    }
-    if has(&["disabled"]) {
-        return (format!("the user {user} is disabled"), format!("ALTER USER {quoted_user} SET DISABLED = FALSE"));
     }
     if has(&["jwt", "token"]) || error.http_status() == Some(401) {
         if let Some(skew) = skew {
@@ -72,6 +61,40 @@ pub(super) fn diagnosed(error: &SessionError, evidence: &Evidence<'_>) -> (Strin
     }
     let remedy = error.remedy().unwrap_or("try again; status.snowflake.com may know more");
     (landfall_core::chain(error), remedy.to_owned())
+}
+
+/// What keeps anybody out who has the right key; `None` where the key may be what is wrong.
+pub(crate) fn obstacle(error: &SessionError, account: &str, user: &str) -> Option<Obstacle> {
+    let said = error.message().unwrap_or_default();
+    let lower = said.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| lower.contains(word));
+    let quoted_user = quoted(user);
+    let obstacle = |what: String, remedy: String| Some(Obstacle { what, remedy, is_of_address: false });
+    if error.is_unknown_host() || matches!(error.http_status(), Some(403 | 404)) {
+        let remedy = "set SNOWFLAKE_ACCOUNT to <organization>-<account>, as in SELECT CURRENT_ORGANIZATION_NAME(), \
+                      CURRENT_ACCOUNT_NAME()";
+        return obstacle(format!("there is no account {account}"), remedy.to_owned());
+    }
+    if has(&["ip address", "network policy", "not allowed to access"]) {
+        return Some(Obstacle {
+            what: format!("a network policy keeps this machine out: {said}"),
+            remedy: "allow this address in the network policy of the account or the user: SHOW NETWORK POLICIES"
+                .to_owned(),
+            is_of_address: true,
+        });
+    }
+    // Not "blocked".
+    if lower.split(|c: char| !c.is_alphanumeric()).any(|word| word == "locked") {
+        return obstacle(
+            format!("the user {user} is locked, after too many log-ins that were refused"),
+            format!("wait a quarter of an hour, or ALTER USER {quoted_user} SET MINS_TO_UNLOCK = 0"),
+        );
+    }
+    if has(&["disabled"]) {
+        let remedy = format!("ALTER USER {quoted_user} SET DISABLED = FALSE");
+        return obstacle(format!("the user {user} is disabled"), remedy);
+    }
+    None
 }
 
 /// Either slot may hold a key that something else logs in with.

@@ -63,10 +63,12 @@ fn one(mapping: &EventSourceMappingConfiguration, function: &str, phase: Option<
                 "set mapping_enabled = true and terraform apply, or aws lambda update-event-source-mapping --uuid {uuid} --enabled"
             );
             return match phase {
-                Some("1") => Check::fault(
+                Some("1") => Check::ok(
                     WHAT,
-                    format!("{what}; they wait in the stream until Snowflake is connected"),
-                    "landfall snowflake apply, then terraform apply: its second phase enables the mapping",
+                    format!(
+                        "{state}, as it should be in phase 1: records wait in the stream; next: landfall snowflake apply, \
+                         then terraform apply, which enables it"
+                    ),
                 ),
                 Some(_) => Check::fault(WHAT, what, enable),
                 None => Check::fault(
@@ -115,12 +117,15 @@ mod tests {
     #[test]
     fn one_that_waits_for_snowflake_is_not_to_be_enabled_by_hand() {
         let disabled = [mapping("u", STREAM, "Disabled")];
-        let remedy = |phase| match judged(&disabled, "f", &places(None, None, phase)).outcome {
+        let judge = |phase| judged(&disabled, "f", &places(None, None, phase)).outcome;
+        let remedy = |phase| match judge(phase) {
             Outcome::Fault { remedy, .. } => remedy,
             other => panic!("{other:?}"),
         };
 
-        assert!(!remedy(Some("1")).contains("enabled") && remedy(Some("1")).starts_with("landfall snowflake apply"));
+        let first = "Disabled, as it should be in phase 1: records wait in the stream; next: landfall snowflake apply, then \
+                     terraform apply, which enables it";
+        assert_eq!(judge(Some("1")), Outcome::Ok(first.to_owned()));
         assert!(remedy(Some("2")).starts_with("set mapping_enabled = true") && remedy(Some("2")).contains("--uuid u "));
         assert!(remedy(None).starts_with("if terraform output phase says 1, landfall snowflake apply"));
     }

@@ -2,7 +2,7 @@
 
 mod account;
 mod amazon;
-mod log_in;
+pub(crate) mod log_in;
 mod mapping;
 mod probe;
 

@@ -79,3 +79,21 @@ async fn an_empty_place_and_an_object_that_is_not_there_are_named() {
     let gone = Place::Folder(dir.path().join("gone"));
     assert_eq!(said(gone.list(|_| true).await.unwrap_err()), format!("failed to list {name}/gone: {absent}"));
 }
+
+#[tokio::test]
+async fn a_bucket_that_is_not_on_the_local_stack_may_be_one_of_awss() {
+    let answer = || async {
+        let body = "<Error><Code>NoSuchBucket</Code><Message>The specified bucket does not exist</Message></Error>";
+        (axum::http::StatusCode::NOT_FOUND, body)
+    };
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(answer)).await });
+    let name: PlaceName = "s3://acme/deadletter/".parse().unwrap();
+
+    let error = Place::local(&name, &url).list(|_| true).await.unwrap_err();
+
+    assert_eq!(error.to_string(), "failed to list s3://acme/deadletter/: there is no such bucket");
+    let remedy = crate::failure::remedy(&error).unwrap();
+    assert!(remedy.contains("the S3 of the local stack; with --function-name"), "{remedy}");
+}

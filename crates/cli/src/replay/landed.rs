@@ -95,7 +95,12 @@ impl Zone {
 
     /// The bucket's objects below a prefix.
     pub(super) fn below(&self, prefix: &str) -> Place {
-        Place::Bucket { client: self.client.clone(), bucket: self.bucket.clone(), prefix: prefix.to_owned() }
+        Place::Bucket {
+            client: self.client.clone(),
+            bucket: self.bucket.clone(),
+            prefix: prefix.to_owned(),
+            is_local: false,
+        }
     }
 
     /// What the keys of all objects begin with that hold letters of a shard whose first one arrived in this hour.

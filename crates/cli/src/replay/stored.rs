@@ -7,7 +7,7 @@ use super::event::Event;
 use super::loaded;
 use crate::console::{self, Progress};
 
-/// What became of an event that was taken.
+/// What became of an event, or a part of one, that was taken.
 struct Outcome {
     /// As they are printed.
     lines: Vec<String>,
@@ -15,31 +15,39 @@ struct Outcome {
     n_faults: usize,
 }
 
-/// Replays each event.
+/// Replays each event: as a whole, or in the parts that an orchestrator takes it as.
 pub(super) async fn replay(to: &Destination, events: &[Event], progress: &Progress) -> anyhow::Result<ExitCode> {
     let (mut n_events, mut n_failed) = (0, 0);
-    let parts = events.iter().map(|event| event.parts(&to.pipeline)).collect::<anyhow::Result<Vec<_>>>()?;
-    for event in parts.iter().flatten() {
+    for event in events {
         n_events += 1;
-        progress.step(&format!("replaying {}", event.name));
-        let outcome = one(to, event).await;
-        progress.clear();
-        match outcome {
-            Ok(Outcome { lines, n_faults }) => {
-                n_failed += usize::from(n_faults > 0);
-                console::print(&lines.join("\n"))?;
-            }
-            Err(error) => {
-                n_failed += 1;
-                console::print(&format!("{}: failed", event.title()))?;
-                console::print_failure(&error);
-            }
+        let mut is_taken = true;
+        for part in &event.parts(&to.pipeline)? {
+            is_taken &= part_of_one(to, part, progress).await?;
         }
+        n_failed += usize::from(!is_taken);
     }
     if n_events > 1 {
         console::print(&format!("\n{n_events} events: {} taken, {n_failed} failed", n_events - n_failed))?;
     }
     Ok(if n_failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Whether it was taken, and all of it is where it has to be.
+async fn part_of_one(to: &Destination, part: &Event, progress: &Progress) -> anyhow::Result<bool> {
+    progress.step(&format!("replaying {}", part.name));
+    let outcome = one(to, part).await;
+    progress.clear();
+    match outcome {
+        Ok(Outcome { lines, n_faults }) => {
+            console::print(&lines.join("\n"))?;
+            Ok(n_faults == 0)
+        }
+        Err(error) => {
+            console::print(&format!("{}: failed", part.title()))?;
+            console::print_failure(&error);
+            Ok(false)
+        }
+    }
 }
 
 async fn one(to: &Destination, event: &Event) -> anyhow::Result<Outcome> {

@@ -11,7 +11,7 @@ use landfall_snowflake::key::PublicKey;
 use landfall_snowflake::provision::{self, Account, AccountError, Found, Handshake, Plan};
 
 use super::outputs::{Outputs, OutputsOptions};
-use super::{NameOptions, PUBLIC_KEY_FILE, administrator, confirmed, public_key, tfvars};
+use super::{GIVE_YES, NameOptions, PUBLIC_KEY_FILE, administrator, confirmed, public_key, tfvars};
 use crate::console::{self, Progress, program, shell_word};
 use crate::failure::Failure;
 use crate::interrupt::{stopped, unless_stopped};
@@ -175,7 +175,7 @@ async fn apply(
     if options.dry_run {
         return Ok(ExitCode::SUCCESS);
     }
-    if !plan.steps.is_empty() && !confirmed("Make all of that?", options.yes)? {
+    if !plan.steps.is_empty() && !confirmed("Make all of that?", options.yes, GIVE_YES)? {
         console::print_note("nothing has been changed");
         return Ok(ExitCode::FAILURE);
     }

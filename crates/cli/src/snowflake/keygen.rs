@@ -47,7 +47,7 @@ pub(super) struct KeygenOptions {
     user: Option<String>,
 
     /// Replace the key that is in use: the new public key goes beside it, and has to log in before the secret changes.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "file")]
     rotate: bool,
 
     /// With --rotate: which of the user's two public keys is to be replaced, never the one in use.
@@ -82,24 +82,24 @@ pub(super) async fn run(options: &KeygenOptions) -> anyhow::Result<ExitCode> {
     let outputs = options.outputs.read()?;
     let user = name(options.user.as_deref(), &outputs, "snowflake_user", USER)?;
     let place = place(options, &outputs).await?;
-    if options.rotate {
-        return rotate::run(options, &user, &outputs, &place).await;
+    if let (true, Place::Secret(secrets, id)) = (options.rotate, &place) {
+        return rotate::run(options, &user, &outputs, (secrets, id)).await;
     }
     let pair = KeyPair::generate()?;
     place.store(&pair.private_key_pem).await?;
     console::print(&format!("{};", set_public_key(&user, Slot::First, &pair.public_key)))?;
-    stored(options, &place, &pair)?;
+    stored(options, &place.name(), &pair)?;
     console::print_note(&format!("{} snowflake apply gives {} the public key; so does the above.", program(), user));
     Ok(ExitCode::SUCCESS)
 }
 
 /// What is done once the private key is where it belongs. Not before: a public key without its private one, in the file
 /// that `apply` reads, is a trap.
-pub(super) fn stored(options: &KeygenOptions, place: &Place, pair: &KeyPair) -> anyhow::Result<()> {
+pub(super) fn stored(options: &KeygenOptions, place: &str, pair: &KeyPair) -> anyhow::Result<()> {
     write_public(&options.public_key, &pair.public_key.pem())?;
     console::print_note(&format!(
         "private key  {}\npublic key   {}\nfingerprint  {}\n",
-        place.name(),
+        place,
         options.public_key.display(),
         pair.public_key.fingerprint
     ));
@@ -107,20 +107,20 @@ pub(super) fn stored(options: &KeygenOptions, place: &Place, pair: &KeyPair) -> 
 }
 
 /// Where the private key goes.
-pub(super) enum Place {
+enum Place {
     File(PathBuf),
     Secret(Secrets, String),
 }
 
 impl Place {
-    pub(super) fn name(&self) -> String {
+    fn name(&self) -> String {
         match self {
             Self::File(path) => path.display().to_string(),
             Self::Secret(_, id) => id.clone(),
         }
     }
 
-    pub(super) async fn store(&self, pem: &Secret) -> anyhow::Result<()> {
+    async fn store(&self, pem: &Secret) -> anyhow::Result<()> {
         match self {
             Self::File(path) => write_private(path, pem),
             Self::Secret(secrets, _) => secrets.put(pem).await,
@@ -138,6 +138,11 @@ async fn place(options: &KeygenOptions, outputs: &Outputs) -> anyhow::Result<Pla
         return Ok(Place::File(path.clone()));
     }
     let Some(id) = options.secret.as_deref().or(outputs.get("snowflake_secret_arn")) else {
+        if options.outputs.are_named() {
+            let what =
+                "failed to find a place for the private key: Terraform has no output snowflake_secret_arn".to_owned();
+            return Err(Failure { what, remedy: "terraform apply first: it makes the secret".to_owned() }.into());
+        }
         return Err(Failure {
             what: "failed to find a place for the private key".to_owned(),
             remedy: "give --terraform DIR, whose output snowflake_secret_arn it is, --secret ARN or --file FILE"

@@ -139,14 +139,17 @@ fn public_key(path: &Path) -> anyhow::Result<PublicKey> {
     })
 }
 
-/// Whether the person at the terminal says yes. Where there is none, only `--yes` is one.
-fn confirmed(question: &str, yes: bool) -> anyhow::Result<bool> {
+/// What to do where nobody can be asked whether a plan is to be carried out.
+const GIVE_YES: &str = "give --yes, once the plan above is what you want";
+
+/// Whether the person at the terminal says yes. Where there is none, only `--yes` is one; `otherwise` is what to do there.
+fn confirmed(question: &str, yes: bool, otherwise: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
     if !std::io::stdin().is_terminal() {
         let what = "failed to ask: there is no terminal to answer on".to_owned();
-        return Err(Failure { what, remedy: "give --yes, once the plan above is what you want".to_owned() }.into());
+        return Err(Failure { what, remedy: otherwise.to_owned() }.into());
     }
     console::print_note(&format!("{question} [y/N]"));
     let mut answer = String::new();

@@ -62,6 +62,13 @@ fn failure<E>(what: &str, right: &str, error: &SdkError<E>) -> anyhow::Error
 where
     E: std::error::Error + ProvideErrorMetadata + 'static,
 {
+    if let (Some("ResourceNotFoundException"), Some(said)) = (error.code(), error.message())
+        && said.contains("AWSCURRENT")
+    {
+        // The secret is there: Terraform makes it without a value.
+        let remedy = "it holds nothing yet: landfall snowflake keygen --terraform DIR".to_owned();
+        return Failure { what: format!("{what}: {said}"), remedy }.into();
+    }
     if error.code() != Some("AccessDeniedException") {
         return aws::failure(what, error);
     }

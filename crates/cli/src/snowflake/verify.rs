@@ -37,11 +37,9 @@ pub(super) async fn run(options: &VerifyOptions) -> anyhow::Result<ExitCode> {
     let get = service_environment(&outputs, Named { user, role: loader_role, warehouse });
     let config = landfall_upsert::config::Config::read(&get)?;
     let mut settings = options.names.settings(&Outputs::default())?;
-    for (setting, value) in [(&mut settings.loader_role, &config.role), (&mut settings.warehouse, &config.warehouse)] {
-        if let Some(value) = value {
-            setting.clone_from(value);
-        }
-    }
+    // Without a name it is the user's default, as it is for the function.
+    settings.loader_role = config.role.clone().unwrap_or_default();
+    settings.warehouse = config.warehouse.clone().unwrap_or_default();
     settings.user.clone_from(&config.user);
     let session = landfall_upsert::session(config, &pipeline).await?;
     let progress = Progress::new();

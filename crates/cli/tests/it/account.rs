@@ -39,6 +39,7 @@ struct Inner {
     log_ins: Mutex<Vec<Value>>,
     log_in_queries: Mutex<Vec<String>>,
     refusal: Mutex<Option<String>>,
+    key_refusal: Mutex<Option<String>>,
     status: Mutex<Option<u16>>,
     date: Mutex<Option<String>>,
     looks_at_keys: AtomicBool,
@@ -62,6 +63,11 @@ impl Account {
     /// Refuses every log-in so.
     pub(crate) fn refuse(&self, message: &str) {
         *self.0.refusal.lock().unwrap() = Some(message.to_owned());
+    }
+
+    /// Refuses every log-in with a key so.
+    pub(crate) fn refuse_keys(&self, message: &str) {
+        *self.0.key_refusal.lock().unwrap() = Some(message.to_owned());
     }
 
     /// Lets the service user in with a key that it has been given, and with no other.
@@ -112,6 +118,7 @@ async fn front(State(account): State<Account>) -> Response {
 async fn log_in(State(account): State<Account>, uri: Uri, Json(body): Json<Value>) -> Response {
     account.0.log_in_queries.lock().unwrap().push(uri.query().unwrap_or_default().to_owned());
     let is_known = is_known(&account, &body["data"]).await;
+    let has_key = body["data"]["AUTHENTICATOR"] == "SNOWFLAKE_JWT";
     account.0.log_ins.lock().unwrap().push(body);
     if let Some(status) = *account.0.status.lock().unwrap() {
         return (StatusCode::from_u16(status).unwrap(), "<html>no</html>").into_response();
@@ -120,7 +127,8 @@ async fn log_in(State(account): State<Account>, uri: Uri, Json(body): Json<Value
         let invalid = "JWT token is invalid.";
         return Json(json!({"data": null, "code": "390144", "message": invalid, "success": false})).into_response();
     }
-    if let Some(message) = account.0.refusal.lock().unwrap().clone() {
+    let of_keys = account.0.key_refusal.lock().unwrap().clone().filter(|_| has_key);
+    if let Some(message) = account.0.refusal.lock().unwrap().clone().or(of_keys) {
         return Json(json!({"data": null, "code": "390144", "message": message, "success": false})).into_response();
     }
     Json(json!({"data": {"token": "t"}, "code": null, "message": null, "success": true})).into_response()
@@ -186,7 +194,7 @@ async fn secret(State(secrets): State<SecretsManager>, headers: HeaderMap, body:
         }
         (_, Some(value)) => Json(json!({"Name": "landfall/snowflake-key", "SecretString": value})).into_response(),
         _ => {
-            let error = json!({"__type": "ResourceNotFoundException", "Message": "it has no value"});
+            let error = json!({"__type": "ResourceNotFoundException", "Message": "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"});
             (StatusCode::BAD_REQUEST, Json(error)).into_response()
         }
     }

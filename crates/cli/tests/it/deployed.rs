@@ -6,7 +6,7 @@ use landfall_snowflake::key::KeyPair;
 use landfall_snowflake::provision::NOTIFICATION_CHANNEL;
 use tempfile::TempDir;
 
-use crate::account::{Account, OUTPUTS};
+use crate::account::{Account, OUTPUTS, SecretsManager};
 use crate::aws::Aws;
 use crate::doctor::{doctor, folder};
 use crate::support::text;
@@ -149,7 +149,7 @@ async fn a_mapping_that_does_not_read_is_told_by_its_cause() {
     deployment.outputs_say("phase", &1.into());
     let first = deployment.row("mapping", &[]).await;
     assert!(
-        first.contains("try: landfall snowflake apply, then terraform apply") && !first.contains("--enabled"),
+        first.starts_with("ok mapping Disabled, as it should be in phase 1") && !first.contains("--enabled"),
         "{first}"
     );
     let other = row("UUID", "another".into()).await;
@@ -224,6 +224,36 @@ async fn what_is_deployed_is_compared_with_what_is_here() {
         "{prefix}"
     );
     assert!(user.contains("SNOWFLAKE_USER is ADA here, and it deployed with ACME_USER; try: unset"), "{user}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_terraform_names_no_role_the_users_own_is_as_good() {
+    let deployment = Deployment::new().await;
+    deployment.outputs_say("snowflake_role", &"".into());
+    deployment.account.memory().answer("SELECT CURRENT_USER", &["U", "R", "W"], &[&["ME", "ACME_ROLE", "ACME_WH"]]);
+
+    let log_in = deployment.row("log-in", &[]).await;
+    let rights = deployment.row("rights", &[]).await;
+
+    assert_eq!(log_in, "ok log-in ME as ACME_ROLE");
+    assert!(rights.contains("are missing") && rights.contains(" to ACME_ROLE"), "{rights}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_holds_nothing_yet_is_told_so() {
+    let deployment = Deployment::new().await;
+    let secrets = SecretsManager::default().serve().await;
+    let env = [("SNOWFLAKE_PRIVATE_KEY_FILE", ""), ("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets)];
+
+    let secret = deployment.row("secret", &env).await;
+    let mut verify = crate::snowflake::command(deployment.dir.path(), &["verify", "--outputs", "outputs.json"]);
+    verify.env("AWS_ACCESS_KEY_ID", "a").env("AWS_SECRET_ACCESS_KEY", "b").env("AWS_REGION", "us-east-1");
+    verify.env("AWS_ENDPOINT_URL_SECRETS_MANAGER", &secrets);
+    let verify = text(&crate::snowflake::run(verify).await.stderr);
+
+    assert!(secret.ends_with("try: it holds nothing yet: landfall snowflake keygen --terraform DIR"), "{secret}");
+    assert!(verify.contains("it holds nothing yet: landfall snowflake keygen --terraform DIR"), "{verify}");
+    assert!(!verify.contains("check SNOWFLAKE_PRIVATE_KEY_SECRET"), "{verify}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -81,6 +81,36 @@ fn a_file_that_is_no_event_is_refused_before_anything_starts() {
     assert!(!dir.path().join("stack").exists());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_that_goes_in_parts_is_one_event() {
+    let dir = tempfile::tempdir().unwrap();
+    let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+    let record = |number: &str| landfall_core::Record {
+        shard_id: "shard".into(),
+        sequence_number: landfall_core::SequenceNumber::new(number).unwrap(),
+        partition_key: "key".into(),
+        arrived_at: landfall_core::ArrivedAt::from_millis(1_795_183_200_123).unwrap(),
+        data: Ok(zstd::encode_all(padded.as_bytes(), 0).unwrap().into()),
+        place: None,
+    };
+    let arn = "arn:aws:kinesis:us-east-1:000000000000:stream/sensors";
+    let large = dir.path().join("large.json");
+    std::fs::write(&large, landfall_core::event::render(&[record("1"), record("2")], arn)).unwrap();
+    let answer = || async { axum::Json(serde_json::json!({"batchItemFailures": []})) };
+    let url = crate::account::serve(axum::Router::new().fallback(answer)).await;
+    let mut command = in_dir("replay", dir.path());
+    command.arg(large).arg(event("empty.json")).args(["--endpoint", &url]);
+
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+
+    let out = text(&output.stdout);
+    assert!(
+        out.contains("large.json, records 1 to 1: 1 record\n") && out.contains("records 2 to 2: 1 record"),
+        "{out}"
+    );
+    assert!(out.ends_with("\n2 events: 2 taken, 0 failed\n"), "{out}{}", text(&output.stderr));
+}
+
 #[test]
 fn an_endpoint_where_nobody_answers_is_named() {
     let dir = tempfile::tempdir().unwrap();

@@ -106,6 +106,8 @@ async fn without_an_administrator_the_slot_has_to_be_named_and_nothing_changes_b
     );
     assert!(text(&unnamed.stderr).contains(&format!("(not that of {old})")));
     assert!(text(&asked.stdout).starts_with("ALTER USER \"LANDFALL_LOADER\" SET RSA_PUBLIC_KEY_2 = '"));
+    let at_a_terminal = text(&asked.stderr);
+    assert!(at_a_terminal.contains("try: run it at a terminal") && !at_a_terminal.contains("give --yes, once"));
     let stop = format!("Stop if DESC USER shows {old} as RSA_PUBLIC_KEY_2_FP: that is the key in use.");
     assert!(text(&asked.stderr).contains(&stop), "{}", text(&asked.stderr));
     assert!(text(&unasked.stderr).contains("nobody is here to do it"), "{}", text(&unasked.stderr));
@@ -130,6 +132,79 @@ async fn a_new_key_that_cannot_log_in_never_gets_into_the_secret() {
     assert!(said.contains("failed to try the new key, so the secret has not changed: "), "{said}");
     assert_eq!((deployed.in_use(), deployed.slot().await), (old, Some(0)));
     assert!(!deployed.dir.path().join("landfall_key.pub").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn from_an_address_that_is_not_allowed_the_new_key_stays_unused() {
+    let deployed = deployed().await;
+    let old = deployed.in_use();
+    deployed.account.refuse_keys("Incoming request with IP/Token 192.0.2.1 is not allowed to access Snowflake.");
+
+    let output = deployed.by_an_administrator(&["--yes"]).await;
+
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(said.contains("the secret has not changed: a network policy keeps this machine out"), "{said}");
+    assert!(said.contains("try: rotate from an address that is allowed, or allow this address"), "{said}");
+    assert!(said.contains("the key just set in RSA_PUBLIC_KEY_2 is unused"), "{said}");
+    assert_eq!((deployed.in_use(), deployed.slot().await), (old, Some(0)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_goes_is_named_before_it_does() {
+    let deployed = deployed().await;
+    assert_eq!(deployed.by_an_administrator(&["--yes"]).await.status.code(), Some(0));
+    let old = deployed.account.keys().await[0].clone().unwrap();
+
+    let output = deployed.by_an_administrator(&[]).await;
+
+    let said = text(&output.stderr);
+    let (before, _) = said.split_once("is going to be run").unwrap();
+    assert!(before.contains(&format!("replaces    {old} (RSA_PUBLIC_KEY)\n")), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_the_secret_cannot_be_read_no_key_goes_without_a_question() {
+    let deployed = deployed().await;
+    let key = deployed.in_use();
+    deployed.secrets.set("a key that somebody spoilt");
+
+    let unasked = deployed.by_an_administrator(&["--yes", "--slot", "1"]).await;
+    let asked = deployed.by_an_administrator(&["--slot", "1"]).await;
+    let keys = deployed.account.keys().await;
+    let beside = deployed.by_an_administrator(&["--yes"]).await;
+
+    let said = text(&unasked.stderr);
+    assert!(said.contains("key in use  not known: failed to read the private key: it is no RSA key"), "{said}");
+    assert!(said.contains(&format!("failed to replace RSA_PUBLIC_KEY of {USER}, {key}: it may be in use")), "{said}");
+    assert!(text(&asked.stderr).contains(&format!("replaces    {key} (RSA_PUBLIC_KEY), which may be in use")));
+    assert_eq!((unasked.status.code(), asked.status.code()), (Some(1), Some(1)));
+    assert_eq!(keys, [Some(key.clone()), None]);
+    assert_eq!(beside.status.code(), Some(0), "{}", text(&beside.stderr));
+    assert_eq!((deployed.slot().await, deployed.account.keys().await[0].clone()), (Some(1), Some(key)));
+    assert!(!said.contains("somebody spoilt"), "{said}");
+}
+
+#[test]
+fn a_key_in_a_file_is_never_said_to_replace_the_one_in_use() {
+    let dir = folder();
+
+    let output = crate::snowflake::command(dir.path(), &["keygen", "--file", "new.p8", "--rotate"]).output().unwrap();
+
+    assert_eq!((output.status.code(), text(&output.stdout).as_str()), (Some(2), ""));
+    assert!(text(&output.stderr).contains("cannot be used with"), "{}", text(&output.stderr));
+    assert!(!dir.path().join("new.p8").exists());
+}
+
+#[test]
+fn before_terraform_has_made_the_secret_it_is_to_be_applied() {
+    let dir = folder();
+    std::fs::write(dir.path().join("outputs.json"), "{}").unwrap();
+
+    let output = crate::snowflake::command(dir.path(), &["keygen", "--outputs", "outputs.json"]).output().unwrap();
+
+    let said = text(&output.stderr);
+    assert!(said.contains("Terraform has no output snowflake_secret_arn\ntry: terraform apply first"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -147,14 +147,17 @@ fn other_stage(pipeline: &Pipeline, settings: &Settings, url: &str) -> Option<Re
     let mut sql = drained(&paths);
     sql.push(format!("DROP PIPE {}", quoted_path(&paths.pipe)));
     sql.push(format!("ALTER STAGE {} SET URL = {}", quoted_path(&paths.stage), literal(&location)));
-    sql.push(AGAIN.to_owned());
+    sql.extend(AGAIN.map(str::to_owned));
     Some((what, sql))
 }
 
 /// What comes before a pipe is dropped, for it takes with it what it was told of.
 fn drained(paths: &Paths) -> Vec<String> {
     vec![
-        "-- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply.".to_owned(),
+        "-- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply. That does not stop"
+            .to_owned(),
+        "--    Firehose: where it lands, firehose = false too two buffer intervals later, and terraform apply."
+            .to_owned(),
         "-- 2. Wait for \"pendingFileCount\":0, and for landfall reconcile to find nothing missing. What is not"
             .to_owned(),
         "--    loaded by then is not loaded any more:".to_owned(),
@@ -163,7 +166,13 @@ fn drained(paths: &Paths) -> Vec<String> {
     ]
 }
 
-const AGAIN: &str = "-- Then landfall snowflake apply; and mapping_enabled = true, with terraform apply.";
+/// Firehose reads on from when it is made, so what came while there was none is the orchestrator's to land.
+const AGAIN: [&str; 4] = [
+    "-- Then landfall snowflake apply; and mapping_enabled = true, with terraform apply.",
+    "-- Where Firehose landed: not yet firehose = true. The orchestrator lands what has waited; after that as in",
+    "-- docs/operations.md, From one way of landing to the other. For Firehose begins with what comes after it was",
+    "-- made: what reconcile finds missing is there under Read a stretch of the stream again.",
+];
 
 /// Which of them is in use, only the secret knows: so neither statement is one to run as it stands.
 pub(super) fn two_keys(settings: &Settings, there: [&str; 2], key: &PublicKey) -> Reason {
@@ -199,8 +208,8 @@ pub(super) fn tables(pipeline: &Pipeline, error: &SchemaError) -> Vec<Reason> {
                 "-- 4. In pipeline.toml, name a new prefix in [landing]: the objects under the old one have the old"
                     .to_owned(),
                 "--    columns, and belong to the old table. Build, and terraform apply.".to_owned(),
-                AGAIN.to_owned(),
             ]);
+            sql.extend(AGAIN.map(str::to_owned));
         } else {
             sql.push("-- The rows stay under that name; landfall snowflake apply makes an empty table.".to_owned());
         }

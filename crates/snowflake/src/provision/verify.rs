@@ -75,14 +75,16 @@ impl Check {
 
 const APPLY: &str = "run landfall snowflake apply";
 
-/// Logs in as the service user and tries what upsert and Snowpipe need. Leaves nothing behind.
+/// Logs in as the service user and tries what upsert and Snowpipe need. Leaves nothing behind. A role or a warehouse
+/// without a name is the one that the session has.
 pub async fn verify(account: &impl Account, settings: &Settings, pipeline: &Pipeline) -> Vec<Check> {
-    let log_in = log_in(account, settings).await;
-    let is_in = !log_in.is_fault();
+    let mut settings = settings.clone();
+    let (log_in, unknown) = log_in(account, &mut settings).await;
+    let settings = &settings;
     let mut checks = vec![log_in];
-    if !is_in {
+    if let Some(why) = unknown {
         let rest = ["rights", "warehouse", "tables", "a row", "stage", "pipe"];
-        checks.extend(rest.map(|what| Check::unknown(what, "nobody is logged in")));
+        checks.extend(rest.map(|what| Check::unknown(what, why)));
         return checks;
     }
     checks.push(rights(account, settings, pipeline).await);
@@ -97,15 +99,30 @@ pub async fn verify(account: &impl Account, settings: &Settings, pipeline: &Pipe
     checks
 }
 
-async fn log_in(account: &impl Account, settings: &Settings) -> Check {
+/// Who is logged in; and why the rest cannot be looked at, if so.
+async fn log_in(account: &impl Account, settings: &mut Settings) -> (Check, Option<&'static str>) {
     const WHAT: &str = "log-in";
+    const NOBODY: Option<&str> = Some("nobody is logged in");
     let answer =
         match account.run("SELECT CURRENT_USER() AS U, CURRENT_ROLE() AS R, CURRENT_WAREHOUSE() AS W", &[]).await {
             Ok(answer) => answer,
-            Err(error) => return Check::failed(WHAT, error, "run landfall doctor, which looks closer"),
+            // A session that runs anything was logged in to.
+            Err(error) if account.run("SELECT 1 AS N", &[]).await.is_ok() => {
+                let is_named = !settings.loader_role.is_empty() && !settings.warehouse.is_empty();
+                let unknown = (!is_named).then_some("the session does not say its role and warehouse");
+                let remedy = "the log-in succeeded: ask Snowflake's support why the session cannot say who it is";
+                return (Check::failed("session", error, remedy), unknown);
+            }
+            Err(error) => return (Check::failed(WHAT, error, "run landfall doctor, which looks closer"), NOBODY),
         };
     let value = |column| cell(&answer, 0, column).unwrap_or_default();
     let (user, role) = (value("U"), value("R"));
+    if settings.warehouse.is_empty() {
+        settings.warehouse = value("W");
+    }
+    if settings.loader_role.is_empty() {
+        settings.loader_role.clone_from(&role);
+    }
     if role != settings.loader_role {
         let grant = Grant {
             to_user: true,
@@ -115,9 +132,10 @@ async fn log_in(account: &impl Account, settings: &Settings) -> Check {
             to: user.clone(),
         };
         let fault = format!("{user} has the role {role} and not {}", settings.loader_role);
-        return Check::fault(WHAT, fault, format!("set SNOWFLAKE_ROLE={}, or {}", settings.loader_role, grant.sql()));
+        let remedy = format!("set SNOWFLAKE_ROLE={}, or {}", settings.loader_role, grant.sql());
+        return (Check::fault(WHAT, fault, remedy), NOBODY);
     }
-    Check::ok(WHAT, format!("{user} as {role}"))
+    (Check::ok(WHAT, format!("{user} as {role}")), None)
 }
 
 async fn rights(account: &impl Account, settings: &Settings, pipeline: &Pipeline) -> Check {
@@ -152,6 +170,10 @@ async fn rights(account: &impl Account, settings: &Settings, pipeline: &Pipeline
 
 async fn warehouse(account: &impl Account, settings: &Settings) -> Check {
     const WHAT: &str = "warehouse";
+    if settings.warehouse.is_empty() {
+        let fault = "SNOWFLAKE_WAREHOUSE names none, and the user has no default";
+        return Check::fault(WHAT, fault, "set SNOWFLAKE_WAREHOUSE, or ALTER USER … SET DEFAULT_WAREHOUSE");
+    }
     let path = [settings.warehouse.clone()];
     let answer = match show(account, Kind::Warehouse, &path).await {
         Ok(answer) => answer,

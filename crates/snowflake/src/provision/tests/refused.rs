@@ -15,7 +15,8 @@ async fn what_would_lose_data_is_refused_with_the_sql_to_run_by_hand() {
 
       KINESIS_SENSORS_STREAMING and KINESIS_SENSORS_MICROBATCH: the column STATUS is VARCHAR and would be BOOLEAN; give the field its type back, or start anew: other tables in [snowflake] and another prefix in [landing]
       By hand:
-        -- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply.
+        -- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply. That does not stop
+        --    Firehose: where it lands, firehose = false too two buffer intervals later, and terraform apply.
         -- 2. Wait for "pendingFileCount":0, and for landfall reconcile to find nothing missing. What is not
         --    loaded by then is not loaded any more:
         SELECT SYSTEM$PIPE_STATUS('"LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_PIPE"');
@@ -27,6 +28,9 @@ async fn what_would_lose_data_is_refused_with_the_sql_to_run_by_hand() {
         -- 4. In pipeline.toml, name a new prefix in [landing]: the objects under the old one have the old
         --    columns, and belong to the old table. Build, and terraform apply.
         -- Then landfall snowflake apply; and mapping_enabled = true, with terraform apply.
+        -- Where Firehose landed: not yet firehose = true. The orchestrator lands what has waited; after that as in
+        -- docs/operations.md, From one way of landing to the other. For Firehose begins with what comes after it was
+        -- made: what reconcile finds missing is there under Read a stretch of the stream again.
     "#);
     assert_eq!(memory.changes(), before);
 }
@@ -48,7 +52,8 @@ async fn an_integration_and_a_stage_that_lead_elsewhere_are_refused() {
 
       the stage LANDFALL.STAGING.KINESIS_SENSORS_MICROBATCH_STAGE is s3://acme-landing/kinesiscsv/ and not s3://other/kinesiscsv/: a pipe forgets what it has loaded when its stage goes elsewhere
       By hand:
-        -- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply.
+        -- 1. Stop landing: mapping_enabled = false in terraform.tfvars, and terraform apply. That does not stop
+        --    Firehose: where it lands, firehose = false too two buffer intervals later, and terraform apply.
         -- 2. Wait for "pendingFileCount":0, and for landfall reconcile to find nothing missing. What is not
         --    loaded by then is not loaded any more:
         SELECT SYSTEM$PIPE_STATUS('"LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_PIPE"');
@@ -56,6 +61,9 @@ async fn an_integration_and_a_stage_that_lead_elsewhere_are_refused() {
         DROP PIPE "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_PIPE";
         ALTER STAGE "LANDFALL"."STAGING"."KINESIS_SENSORS_MICROBATCH_STAGE" SET URL = 's3://other/kinesiscsv/';
         -- Then landfall snowflake apply; and mapping_enabled = true, with terraform apply.
+        -- Where Firehose landed: not yet firehose = true. The orchestrator lands what has waited; after that as in
+        -- docs/operations.md, From one way of landing to the other. For Firehose begins with what comes after it was
+        -- made: what reconcile finds missing is there under Read a stretch of the stream again.
     "#);
 }
 

@@ -36,7 +36,8 @@ async fn each_fault_is_found_and_has_its_remedy() {
         faults(|memory| memory.answer("SELECT SYSTEM", &["STATUS"], &[&[r#"{"executionState":"PAUSED"}"#]])).await,
         faults(|memory| memory.answer("SELECT TABLE_NAME", &[], &[])).await,
         faults(|memory| memory.answer("SELECT CURRENT_USER", &["U", "R"], &[&["ME", "PUBLIC"]])).await,
-        faults(|memory| memory.refuse("SELECT CURRENT_USER", refusal("failed to log in"))).await,
+        faults(|memory| memory.refuse("SELECT ", refusal("failed to log in"))).await,
+        faults(|memory| memory.refuse("SELECT CURRENT_USER", refusal("no function CURRENT_WAREHOUSE"))).await,
     ];
     insta::assert_snapshot!(faults.map(|faults| faults.join("\n")).join("\n\n"), @r#"
     rights: missing: INSERT on table LANDFALL.STAGING.KINESIS_SENSORS_STREAMING to LANDFALL_LOADER; run landfall snowflake apply, or GRANT INSERT ON TABLE "LANDFALL"."STAGING"."KINESIS_SENSORS_STREAMING" TO ROLE "LANDFALL_LOADER"
@@ -71,7 +72,31 @@ async fn each_fault_is_found_and_has_its_remedy() {
     a row? nobody is logged in
     stage? nobody is logged in
     pipe? nobody is logged in
+
+    session: no function CURRENT_WAREHOUSE; the log-in succeeded: ask Snowflake's support why the session cannot say who it is
     "#);
+}
+
+#[tokio::test]
+async fn without_names_the_sessions_own_role_and_warehouse_are_looked_at() {
+    let (memory, pipeline) = (Memory::default(), default_pipeline());
+    let made = Settings { loader_role: "ACME_ROLE".to_owned(), warehouse: "ACME_WH".to_owned(), ..settings() };
+    applied(&memory, &pipeline, &made).await;
+    let unnamed = Settings { loader_role: String::new(), warehouse: String::new(), ..made };
+    let session =
+        |warehouse| memory.answer("SELECT CURRENT_USER", &["U", "R", "W"], &[&["ME", "ACME_ROLE", warehouse]]);
+
+    session("ACME_WH");
+    let checks = verify(&memory, &unnamed, &pipeline).await;
+    session("");
+    let without = verify(&memory, &unnamed, &pipeline).await;
+    memory.refuse("SELECT CURRENT_USER", refusal("no"));
+    let silent = verify(&memory, &unnamed, &pipeline).await;
+
+    assert!(checks.iter().all(|check| matches!(check.outcome, Outcome::Ok(_))), "{checks:?}");
+    assert_eq!(checks[0], Check::ok("log-in", "ME as ACME_ROLE"));
+    assert!(without[2].is_fault() && format!("{:?}", without[2]).contains("names none"), "{without:?}");
+    assert_eq!(silent[1], Check::unknown("rights", "the session does not say its role and warehouse"));
 }
 
 #[tokio::test]
