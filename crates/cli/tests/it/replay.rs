@@ -84,7 +84,7 @@ fn a_file_that_is_no_event_is_refused_before_anything_starts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_goes_in_parts_is_one_event() {
     let dir = tempfile::tempdir().unwrap();
-    let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_DOCUMENT_BYTES));
+    let padded = format!(r#"{{"sensorId":6,"x":"{}"}}"#, "x".repeat(landfall_core::decode::MAX_BYTES));
     let record = |number: &str| landfall_core::Record {
         shard_id: "shard".into(),
         sequence_number: landfall_core::SequenceNumber::new(number).unwrap(),
