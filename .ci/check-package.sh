@@ -5,12 +5,22 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-rm -rf target/lambda
-cargo lambda build --release --arm64 --output-format zip
-
+FUNCTIONS=()
+BUILD=(cargo lambda build --release --arm64 --output-format zip)
 for main in crates/*/src/main.rs; do
     function=$(cut -d/ -f2 <<<"$main")
-    [[ $function == cli ]] && continue # a program for a laptop, packed by the way
+    [[ $function == cli ]] && continue # a program for a laptop
+    FUNCTIONS+=("$function")
+    BUILD+=(--bin "$function")
+done
+for page in README.md docs/operations.md; do
+    grep -qxF "${BUILD[*]}" "$page" || { echo "FAILED: $page does not say: ${BUILD[*]}" >&2; exit 1; }
+done
+
+rm -rf target/lambda
+"${BUILD[@]}"
+
+for function in "${FUNCTIONS[@]}"; do
     python3 - "target/lambda/$function/bootstrap.zip" <<'PYTHON'
 import os, re, struct, sys, zipfile
 

@@ -54,7 +54,7 @@ variable "pipeline_file" {
 }
 
 variable "zips" {
-  description = "Folder with the functions' zips as `cargo lambda build --release --arm64 --output-format zip` leaves them: <folder>/orchestrator/bootstrap.zip, upsert/bootstrap.zip and, for the Firehose route, transform/bootstrap.zip."
+  description = "Folder with the functions' zips as `cargo lambda build --output-format zip` leaves them (docs/operations.md, step 1): <folder>/orchestrator/bootstrap.zip, upsert/bootstrap.zip and, for the Firehose route, transform/bootstrap.zip."
   type        = string
   default     = "../../target/lambda"
 
@@ -63,7 +63,7 @@ variable "zips" {
       for function in concat(["orchestrator"], var.upsert ? ["upsert"] : [], var.firehose ? ["transform"] : []) :
       fileexists("${var.zips}/${function}/bootstrap.zip")
     ])
-    error_message = "zips holds no bootstrap.zip of every function that is deployed; build them: cargo lambda build --release --arm64 --output-format zip."
+    error_message = "zips holds no bootstrap.zip of every function that is deployed; build them: docs/operations.md, step 1."
   }
 }
 
