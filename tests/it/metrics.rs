@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use landfall_core::firehose::{self, UserRecord};
-use landfall_core::metrics::{self, Metric};
+use landfall_core::metrics::{self, FUNCTION, Metric, OF_RECONCILE, PIPELINE};
 use landfall_core::{ArrivedAt, Record};
 use landfall_local::shards::STREAM_ARN;
 use landfall_local::stack::{BUCKET, ORCHESTRATOR, TRANSFORM, UPSERT};
@@ -201,6 +201,9 @@ fn dashboard_and_alarms_name_the_metrics_that_are_published() {
         .collect();
 
     assert_eq!(named(&read("dashboard.tf")), published, "each has its place on the dashboard, and nothing else has");
-    let alarms = named(&read("alarms.tf"));
+    let text = read("alarms.tf");
+    let alarms = named(&text);
     assert!(alarms.len() > 2 && alarms.is_subset(&published), "{alarms:?}");
+    let of_reconcile = format!(r#"of_reconcile = ["{PIPELINE}", local.pipeline_name, "{FUNCTION}", "{OF_RECONCILE}"]"#);
+    assert!(text.contains(&of_reconcile), "{of_reconcile}");
 }

@@ -11,6 +11,9 @@ pub const PIPELINE: &str = "Pipeline";
 /// The dimension that holds the function's name.
 pub const FUNCTION: &str = "Function";
 
+/// What stands there for `landfall reconcile`, which is no function.
+pub const OF_RECONCILE: &str = "reconcile";
+
 /// What a metric counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

@@ -6,13 +6,10 @@ use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit};
 use landfall_core::ArrivedAt;
-use landfall_core::metrics::{self, MICROBATCH_LAG_MS, MICROBATCH_MISSING, Metric, NAMESPACE};
+use landfall_core::metrics::{self, MICROBATCH_LAG_MS, MICROBATCH_MISSING, Metric, NAMESPACE, OF_RECONCILE};
 
 use super::compare::{Compared, Store};
 use crate::aws;
-
-/// What stands in the dimension of the function: this is none.
-const RECONCILE: &str = "reconcile";
 
 /// What Snowpipe has not loaded of what landed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -48,7 +45,7 @@ pub(super) async fn publish(aws: &SdkConfig, pipeline: &str, backlog: Backlog, n
 
 fn data(pipeline: &str, backlog: Backlog, now: SystemTime) -> Vec<MetricDatum> {
     let values = [(MICROBATCH_MISSING, backlog.n_documents as f64), (MICROBATCH_LAG_MS, backlog.lag_ms(now))];
-    let dimensions = [(metrics::PIPELINE, pipeline), (metrics::FUNCTION, RECONCILE)];
+    let dimensions = [(metrics::PIPELINE, pipeline), (metrics::FUNCTION, OF_RECONCILE)];
     let dimensions = dimensions.map(|(name, value)| Dimension::builder().name(name).value(value).build());
     let datum = |(metric, value): (Metric, f64)| {
         let datum = MetricDatum::builder().metric_name(metric.name).unit(StandardUnit::from(metric.unit.as_str()));

@@ -96,7 +96,10 @@ pub(super) async fn run(
         ("Has it been run?", RUN_AT_A_TERMINAL)
     };
     if !confirmed(question, options.yes, otherwise)? {
-        console::print_note("nothing has been changed: the new key is gone");
+        console::print_note(&format!(
+            "the secret has not changed, and the new key is gone: if {} was set to it, nothing logs in with that",
+            slot.property()
+        ));
         return Ok(ExitCode::FAILURE);
     }
     if let Some((session, _)) = &administrator {
